@@ -73,11 +73,12 @@ var Groups = map[string]string{
 	"H": "Inputs",
 	"I": "Change",
 	"J": "Hostile",
+	"K": "Moments: nothing died, and something was not to be had for a while",
 }
 
 // Rows are all faults, in order.
 func Rows() []Row {
-	rows := slices.Concat(processes(), storage(), clocks(), network(), people(), targets(), messages(), inputs(), changes(), hostile())
+	rows := slices.Concat(processes(), storage(), clocks(), network(), people(), targets(), messages(), inputs(), changes(), hostile(), moments())
 	for i := range rows {
 		if p, ok := plants[rows[i].N]; ok {
 			rows[i].Plant = &p

@@ -131,3 +131,14 @@ func network() []Row {
 			Proofs: all(tests("internal/app", "TestACheckTellsOfACertificatesEnd", "TestAWorkerThatIsNotLetInSaysWhy"), tests("internal/gateway", "TestWhoIsNotLetIn", "TestTheAuthorityIsKept"))},
 	}
 }
+
+func moments() []Row {
+	return []Row{
+		{N: 75, Group: "K", Fault: "the engine, its disk or the line to it stands still for some seconds",
+			Holds:  "a step that is under way goes on, and its own answer settles it; no probe has a gap; an order that was lost on its way is given once more",
+			Proofs: all(tests("internal/heartbeat", "TestALeaseIsHeldUntilItRunsOut"), tests("workflows", "TestAnOrderThatWasLostIsGivenOnceMore", "TestWhatFailedToHandInIsBegunOnceMore"), long(tests("internal/app", "TestAMomentWithoutAnAnswerCutsNoStepOff")))},
+		{N: 76, Group: "K", Fault: "a program is looked for while it becomes another (exec), and shows no environment",
+			Holds:  "it is seen: not started a second time, and not taken for gone",
+			Proofs: all(tests("internal/proc", "TestOneThatBecomesAnotherProgramIsFoundAllTheWhile"), tests("activities/process", "TestOutlivesItsWorker"))},
+	}
+}

@@ -159,9 +159,18 @@ type Facts struct {
 // plan and record it says the same anywhere.
 func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}, records: map[string][]*Record{}}
+	type word struct{ row, day string }
+	said := map[word]bool{}
 	for i := range facts.Records {
 		r := &facts.Records[i]
 		row := p.Called(r.Due.Schedule)
+		if r.word() { // under each of the row's names somebody may have recorded it
+			w := word{row, p.local(r.Due.At).Format(time.DateOnly)}
+			if said[w] {
+				continue
+			}
+			said[w] = true
+		}
 		c.records[row] = append(c.records[row], r)
 		if r.Run.Run != "" { // what an occasion has started is nobody else's
 			c.used[r.Run.Run] = true

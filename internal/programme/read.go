@@ -256,9 +256,9 @@ func (r *reading) was(rows map[string]yamldoc.Place) {
 			case name.V == f.ID.V:
 				r.Log.Add(name.Place, "%s: was: it is called %s today; leave the name out", "%s: was: %s は現在の名前です。was から外してください", where, name.V)
 			case there:
-				r.Log.Add(name.Place, "%s: was: %s is a row of the plan (line %d), whose record is its own; leave the name out, or take that row out", "%s: was: %s は現在の行の名前で（%d 行目）、その記録はその行のものです。was から外すか、その行を削除してください", where, name.V, row.Line)
+				r.Log.Add(name.Place, "%s: was: %s is a row of the plan (line %d), whose record is its own; leave the name out", "%s: was: %s は現在の行の名前で（%d 行目）、その記録はその行のものです。was から外してください", where, name.V, row.Line)
 			case again:
-				r.Log.Add(name.Place, "%s: was: line %[3]d says already that %[2]s is called otherwise; keep it in the one row that it became", "%s: was: %s は %d 行目の was にもあります。引き継ぐ行の was だけに書いてください", where, name.V, first.Line)
+				r.Log.Add(name.Place, "%s: was: line %[3]d says already that %[2]s is called otherwise; keep it in the one row that it became", "%s: was: %s は %d 行目の was にもあります。記録を引き継ぐ1行の was にだけ書いてください", where, name.V, first.Line)
 			default:
 				said[name.V] = name.Place
 			}

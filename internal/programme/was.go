@@ -25,6 +25,6 @@ func (c *covering) perhaps(row Row, items []Item) {
 	}
 	if len(names) > 0 {
 		items[first].Why = append(items[first].Why, plan.Say("no longer in the plan, but in the record: %s; if this row was called that before, `was: NAME` in it says so",
-			"現在の訓練計画にない行の記録がある：%s。この行の変更前の名前であれば、行に `was: 名前` と書くと記録が引き継がれる", strings.Join(names, ", ")))
+			"現在の訓練計画にない行の記録がある：%s。この行の以前の名前であれば、行に `was: 名前` と書くと記録が引き継がれる", strings.Join(names, ", ")))
 	}
 }
