@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sort"
@@ -100,6 +101,9 @@ func RefusedBoth(en, ja string, args ...any) error {
 func said(err error) plan.Text {
 	if both, ok := err.(interface{ Said() plan.Text }); ok {
 		return both.Said()
+	}
+	if err == context.DeadlineExceeded {
+		return plan.SaidBy(err)
 	}
 	return plan.Apart(message(err))
 }

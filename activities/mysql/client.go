@@ -198,7 +198,7 @@ func visit(ctx context.Context, t Target) (view, error) {
 	defer c.Close()
 	v, err := see(ctx, c)
 	if err != nil {
-		return view{}, fmt.Errorf("ask %s what it is: %w", t.Name, err)
+		return view{}, activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", t.Name, err)
 	}
 	return v, nil
 }

@@ -80,7 +80,7 @@ func TestALyingServerIsNoWriter(t *testing.T) {
 	t.Parallel()
 	s := mysqltest.StartOne(t)
 	ctx := as(t, "r")
-	all := SingleWriter{Servers: []Target{s.Target}, Wait: run.Duration(5 * time.Second)}
+	all := SingleWriter{Servers: []Target{s.Target}, Wait: minute}
 	must[Writers](t)(singleWriter(ctx, all))
 	if err := s.Stop(ctx); err != nil {
 		t.Fatal(err)

@@ -116,11 +116,11 @@ func (s *switching) step(ctx context.Context, at stage) error {
 func (s *switching) stage(ctx context.Context) (stage, error) {
 	what, err := underWay(ctx, s.to)
 	if err != nil {
-		return "", fmt.Errorf("ask %s what it does: %w", s.To.Name, err)
+		return "", activities.Saying(err, "ask %s what it does: %v", "%s の処理状況を確認できない：%v", s.To.Name, err)
 	}
 	to, err := see(ctx, s.to)
 	if err != nil {
-		return "", fmt.Errorf("ask %s what it is: %w", s.To.Name, err)
+		return "", activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", s.To.Name, err)
 	}
 	c, err := connect(ctx, s.From)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	}
 	from, err := see(ctx, c)
 	if err != nil {
-		return "", fmt.Errorf("ask %s what it is: %w", s.From.Name, err)
+		return "", activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", s.From.Name, err)
 	}
 	f, err := fenceOf(s.i)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -49,7 +50,8 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	all.Wait()
 
 	var out Writers
-	var writers, unclear []string
+	var writers []string
+	var unclear []plan.Text
 	var wrong error
 	for n, t := range p.Servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
@@ -57,7 +59,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 		case isGuard(errs[n]):
 			wrong = errs[n]
 		case errs[n] != nil:
-			unclear = append(unclear, errs[n].Error())
+			unclear = append(unclear, activities.Lacking("%v", "%v", errs[n]))
 		case states[n] == takesWrites:
 			writers = append(writers, t.Name)
 		}
@@ -69,7 +71,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
-		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
+		return out, plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(unclear...))
 	case len(writers) == 0:
 		return out, activities.FindingBoth("no server takes writes",
 			"書き込みを受け付けるサーバーがない")
@@ -110,7 +112,7 @@ func writes(ctx context.Context, t Target) (string, error) {
 	v, err := see(ctx, c)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("ask %s what it is: %w", t.Name, err)
+		return "", activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", t.Name, err)
 	case v.ReadOnly:
 		return roleReadOnly, nil
 	case v.Replica != nil: // a write of its own would make it differ from its primary

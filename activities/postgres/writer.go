@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -55,7 +55,8 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	all.Wait()
 
 	var out Writers
-	var writers, unclear []string
+	var writers []string
+	var unclear []plan.Text
 	var wrong error
 	for n, t := range p.Servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
@@ -63,7 +64,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 		case isGuard(errs[n]):
 			wrong = cmp.Or(wrong, errs[n])
 		case errs[n] != nil:
-			unclear = append(unclear, errs[n].Error())
+			unclear = append(unclear, activities.Lacking("%v", "%v", errs[n]))
 		case states[n] == takesWrites:
 			writers = append(writers, t.Name)
 		}
@@ -75,7 +76,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
-		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
+		return out, plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(unclear...))
 	case len(writers) == 0:
 		return out, activities.FindingBoth("no server takes writes", "書き込みを受け付けるサーバーがない")
 	case p.Expect != "" && p.Expect != writers[0]:

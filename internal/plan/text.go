@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -38,6 +39,10 @@ func Say(en, ja string, args ...any) Text {
 				a = t.In(lang)
 			case interface{ Said() Text }:
 				a = t.Said().In(lang)
+			case error:
+				if t == context.DeadlineExceeded {
+					a = outOfTime.In(lang)
+				}
 			}
 			out[i] = a
 		}
@@ -45,6 +50,9 @@ func Say(en, ja string, args ...any) Text {
 	}
 	return Text{EN: fmt.Sprintf(en, in("en")...), JA: fmt.Sprintf(ja, in("ja")...)}
 }
+
+// outOfTime is what people read for the library's "context deadline exceeded".
+var outOfTime = Text{EN: "no answer in time", JA: "時間内に応答がない"}
 
 // Wrong is an error in both languages; the arguments are those of Say. As an error it is
 // English; Said gives both to those who pass it on to people.
@@ -82,6 +90,9 @@ func SaidBy(err error) Text {
 	}
 	if said, ok := err.(interface{ Said() Text }); ok {
 		return said.Said()
+	}
+	if err == context.DeadlineExceeded {
+		return outOfTime
 	}
 	return Apart(err.Error())
 }
