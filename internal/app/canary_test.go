@@ -177,7 +177,7 @@ steps:
 	if err != nil {
 		t.Fatal(err)
 	}
-	save(t, scenario, strings.Replace(string(text), "fail_wait: 90s", "fail_wait: 1s", 1))
+	save(t, scenario, strings.Replace(string(text), "fail_wait: 5m", "fail_wait: 1s", 1))
 
 	o, said := options(t, plans)
 	o.Log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))

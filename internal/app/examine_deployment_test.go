@@ -38,7 +38,7 @@ func TestTheDoctorJudgesTheDeployment(t *testing.T) {
 		return out
 	}
 	var found map[string]Check
-	waittest.Eventually(t, readyFor, func() string { // the engine lists a worker once it has asked
+	waittest.Eventually(t, time.Minute, func() string { // the engine lists a worker once it has asked
 		if found = seen(func(*Options) {}); found["site tokyo"].Result != Good {
 			return found["site tokyo"].Found
 		}

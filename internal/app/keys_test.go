@@ -34,8 +34,8 @@ muster_places: [{name: online, title: Online, online: true}]
 name: orders-failover
 system: orders
 steps:
-  - {id: first, at: osaka, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo kanariya-begun >> %[2]s; while ! test -e %[1]s; do sleep 0.1; done; echo kanariya-first >> %[2]s"], look: [grep, -q, kanariya-first, %[2]q]}}
-  - {id: second, at: osaka, needs: [first], timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo kanariya-second >> %[2]s"], look: [grep, -q, kanariya-second, %[2]q]}}
+  - {id: first, at: osaka, timeout: 10m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo kanariya-begun >> %[2]s; while ! test -e %[1]s; do sleep 0.1; done; echo kanariya-first >> %[2]s"], look: [grep, -q, kanariya-first, %[2]q]}}
+  - {id: second, at: osaka, needs: [first], timeout: 1m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo kanariya-second >> %[2]s"], look: [grep, -q, kanariya-second, %[2]q]}}
 `, gate, done),
 		"scenario.yaml": `kind: Scenario
 name: keys
@@ -49,7 +49,7 @@ muster_place: online
 approvals: 0
 people: {simulate: {after: 100ms, spread: 100ms}}
 decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
-fail_wait: 90s
+fail_wait: 5m
 `})
 }
 
@@ -88,7 +88,7 @@ func TestKeysChangeDuringADrill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	await(t, "the first step works", func() bool { return lines(done)() == 1 })
 

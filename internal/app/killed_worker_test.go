@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +48,7 @@ func TestAKilledSiteWorkerDoesNothingTwice(t *testing.T) {
 				fmt.Fprintf(estate, "  - %s\n", v.targets)
 			}
 			fmt.Fprintf(systems, "  - {name: %[1]s, home: osaka, alternate: %[1]s, drillable: [live], runbooks: {failover: %[1]s}}\n", site)
-			files[site+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - {id: %[1]s, at: %[1]s, retry: 1, timeout: 1m, %[2]s}\n", site, v.step)
+			files[site+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - {id: %[1]s, at: %[1]s, retry: 1, timeout: 1m, queue_timeout: 5m, %[2]s}\n", site, v.step)
 			files[site+"-scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: %[1]s
 title: A worker dies
@@ -70,12 +69,7 @@ fail_wait: 5s
 		"people:\n  - {id: sato, name: Sato, roles: [commander]}\nmuster_places: [{name: online, title: Online, online: true}]\n"
 	o, _ := options(t, plansDir(t, files))
 	o.Config.Sites = []string{"osaka"}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Gateway.Listen = ln.Addr().String()
-	ln.Close()
+	openGate(t, &o)
 	u := begin(t, o)
 
 	var done sync.WaitGroup

@@ -94,7 +94,7 @@ func TestADrillByMailLinksAlone(t *testing.T) {
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	play(ctx, t, u, started.Run, func(run.Event) {})
 	p := readReport(t, u, started.Run).People

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,12 +93,7 @@ func TestSettingsThatWereReplacedAreFound(t *testing.T) {
 func TestAPolicyThatWasReplacedAtASiteIsFound(t *testing.T) {
 	t.Parallel()
 	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Gateway.Listen, o.Config.Sites, o.ownEvery = ln.Addr().String(), []string{"tokyo"}, 100*time.Millisecond
-	_ = ln.Close()
+	o.Config.Gateway.Listen, o.Config.Sites, o.ownEvery = atFreePort(t), []string{"tokyo"}, 100*time.Millisecond
 	up := begin(t, o)
 	t.Cleanup(func() { _ = up.stop() })
 	cert, err := CertifySite(o, "osaka", filepath.Join(t.TempDir(), "certificate"), time.Hour)

@@ -53,7 +53,7 @@ fail_wait: 2s
 func TestAPoisonousStepIsGivenUp(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tried")
-	o, gateway := aSiteOfItsOwn(t, "poison", fmt.Sprintf(`{id: poison, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo tried >> %s; kill -9 $PPID"], look: [test, -e, %[1]s.done]}}`, file))
+	o, gateway := aSiteOfItsOwn(t, "poison", fmt.Sprintf(`{id: poison, at: tokyo, retry: 2, timeout: 1m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo tried >> %s; kill -9 $PPID"], look: [test, -e, %[1]s.done]}}`, file))
 	u := begin(t, o)
 	w := employSite(t, o, "tokyo", gateway)
 	ended := make(chan struct{})
@@ -93,7 +93,7 @@ func TestAPoisonousStepIsGivenUp(t *testing.T) {
 func TestAFrozenWorkerWakesUpTooLate(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "begun")
-	o, gateway := aSiteOfItsOwn(t, "frozen", fmt.Sprintf(`{id: once, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; until [ -e %[1]s.go ]; do sleep 0.1; done; echo done >> %[1]s.done"], look: [test, -s, %[1]s.done]}}`, file))
+	o, gateway := aSiteOfItsOwn(t, "frozen", fmt.Sprintf(`{id: once, at: tokyo, retry: 2, timeout: 1m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; until [ -e %[1]s.go ]; do sleep 0.1; done; echo done >> %[1]s.done"], look: [test, -s, %[1]s.done]}}`, file))
 	u := begin(t, o)
 	w := employSite(t, o, "tokyo", gateway)
 	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "frozen", Kind: run.Drill, By: "sato"})

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -64,7 +64,7 @@ func TestReadinessIsAskedOnceForAll(t *testing.T) {
 		t.Errorf("asked %d times for 100 who asked at once", asked)
 	}
 	fails = errors.New("postgres://muster:kanariya@db is away")
-	waittest.Eventually(t, 3*readyFor, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		if w := get(); w.Code != 503 || w.Body.String() != "not ready\n" {
 			return fmt.Sprintf("%d %q", w.Code, w.Body)
 		}
@@ -103,7 +103,7 @@ func TestTheWatchdogAsksTheDoorAndNotTheStore(t *testing.T) {
 func TestAWorkerAnswersProbes(t *testing.T) {
 	o, _ := options(t, t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())
-	o.Config.HealthListen = freeAddress(t)
+	o.Config.HealthListen = atFreePort(t)
 	probes, err := o.answerProbes(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -138,14 +138,4 @@ func TestAWorkerAnswersProbes(t *testing.T) {
 	if err := probes.until(t.Context()); err == nil {
 		t.Error("a worker that answers no more goes on")
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

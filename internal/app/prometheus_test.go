@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,19 +32,14 @@ import (
 // watched is a Prometheus that scrapes a muster server, with the rules that are shipped.
 func watched(t *testing.T, at, token string) promv1.API {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := atFreePort(t)
 	rules, err := filepath.Abs("../../deploy/prometheus/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"token": token, "prometheus.yml": fmt.Sprintf(`
-global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
+global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}
 rule_files: [%q]
 scrape_configs:
   - job_name: muster
@@ -117,9 +111,9 @@ func TestPrometheusSeesAnOverdueDrill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := waittest.Context(t, 2*time.Minute)
+	ctx := waittest.Context(t, 8*time.Minute)
 	p := watched(t, up.at, token)
-	waittest.Eventually(t, 30*time.Second, func() string {
+	waittest.Eventually(t, 2*time.Minute, func() string {
 		if v, _, _, err := p.Query(ctx, "muster_phase_duration_seconds_count", time.Now()); err != nil || v == nil || len(v.(model.Vector)) == 0 {
 			return fmt.Sprintf("nothing is scraped: %v", err)
 		}
@@ -129,7 +123,7 @@ func TestPrometheusSeesAnOverdueDrill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waittest.Eventually(t, 30*time.Second, func() string {
+	waittest.Eventually(t, 2*time.Minute, func() string {
 		if _, err := up.CheckIn(ctx, started.Run, workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe}); err != nil {
 			return err.Error()
 		}
@@ -145,7 +139,7 @@ func TestPrometheusSeesAnOverdueDrill(t *testing.T) {
 		}
 		return out, err
 	}
-	waittest.Eventually(t, time.Minute, func() string {
+	waittest.Eventually(t, 2*time.Minute, func() string {
 		now, err := firing()
 		if l, fires := now["MusterDrillOverdue"]; !fires || l["row"] != "autumn" || l["severity"] != "warning" {
 			return fmt.Sprintf("MusterDrillOverdue does not fire: %v %v", now, err)
@@ -203,7 +197,7 @@ func answered(ctx context.Context, t *testing.T, p promv1.API) {
 		for _, q := range panel.Targets {
 			n++
 			expr := strings.ReplaceAll(q.Expr, "$__range", "1h")
-			waittest.Eventually(t, 30*time.Second, func() string {
+			waittest.Eventually(t, 2*time.Minute, func() string {
 				v, _, _, err := p.Query(ctx, expr, time.Now())
 				if series, ok := v.(model.Vector); err != nil || !ok || len(series) == 0 {
 					return fmt.Sprintf("%s: %s has no series: %v %v", panel.Title, expr, v, err)

@@ -21,7 +21,7 @@ import (
 func TestAWorkerWithAnotherLedgerDoesNotVouchForTheFirst(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "begun")
-	o, gateway := aSiteOfItsOwn(t, "two-ledgers", fmt.Sprintf(`{id: once, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; sleep 30; echo done > %[1]s.done"], look: [test, -s, %[1]s.done]}}`, file))
+	o, gateway := aSiteOfItsOwn(t, "two-ledgers", fmt.Sprintf(`{id: once, at: tokyo, retry: 2, timeout: 1m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; until [ -e %[1]s.go ]; do sleep 0.1; done; echo done > %[1]s.done"], look: [test, -s, %[1]s.done]}}`, file))
 	u := begin(t, o)
 	first := employSite(t, o, "tokyo", gateway)
 	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "two-ledgers", Kind: run.Drill, By: "sato"})
@@ -38,7 +38,11 @@ func TestAWorkerWithAnotherLedgerDoesNotVouchForTheFirst(t *testing.T) {
 	if err := first.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = first.Cmd.Process.Signal(syscall.SIGCONT) })
+	t.Cleanup(func() { // what was begun ends before its worker wakes up
+		defer func() { _ = first.Cmd.Process.Signal(syscall.SIGCONT) }()
+		save(t, file+".go", "")
+		eventually(t, time.Minute, "what was begun to end", func() bool { return lines(file+".done")() > 0 })
+	})
 	employSite(t, o, "tokyo", gateway)
 
 	untilEnded(t, u, started.Run)

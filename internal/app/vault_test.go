@@ -25,7 +25,7 @@ func TestASecretIsChangedAndTheVaultSealedDuringADrill(t *testing.T) {
 	gate, seen := filepath.Join(dir, "gate"), filepath.Join(dir, "seen")
 	save(t, seen, "")
 	step := func(id, needs, wait string) string {
-		return fmt.Sprintf(`  - {id: %[1]s%[2]s, at: osaka, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo %[1]s $WORD >> %[4]s; while ! test -e %[3]s; do sleep 0.05; done"], secret_env: {WORD: "secret://vault/kv/orders#password"}, look: [grep, -q, %[1]s, %[4]q]}}
+		return fmt.Sprintf(`  - {id: %[1]s%[2]s, at: osaka, timeout: 5m, queue_timeout: 5m, uses: exec.run, with: {argv: [sh, -c, "echo %[1]s $WORD >> %[4]s; while ! test -e %[3]s; do sleep 0.05; done"], secret_env: {WORD: "secret://vault/kv/orders#password"}, look: [grep, -q, %[1]s, %[4]q]}}
 `, id, needs, wait, seen)
 	}
 	plans := keyed(t, gate, seen)
@@ -39,7 +39,7 @@ func TestASecretIsChangedAndTheVaultSealedDuringADrill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	await(t, "the first step works", func() bool { return lines(seen)() == 1 })
 	v.Put("kv/orders", map[string]any{"password": "after-rotation"})

@@ -38,7 +38,7 @@ systems:
     alternate: osaka
     objectives: {rto: 1h}
     drillable: [live]
-    functions: [{name: page, probe: {uses: probe.sim, with: {service: web}, at: osaka}}]
+    functions: [{name: page, probe: {uses: probe.sim, timeout: 5s, with: {service: web}, at: osaka}}]
     runbooks: {failover: orders-failover}
 people:
   - {id: sato, name: {en: Sato Misaki, ja: 佐藤 美咲}, roles: [commander, operator]}
@@ -47,7 +47,7 @@ people:
 name: orders-failover
 system: orders
 steps:
-  - {id: promote, uses: sim.step, at: osaka, with: {block_for: %s}, budget: 5s}
+  - {id: promote, uses: sim.step, at: osaka, with: {block_for: %s}, budget: 10s}
   - {id: serve, uses: sim.restore, at: osaka, with: {service: web}}
 `, promote), "scenario.yaml": `kind: Scenario
 name: loss
@@ -102,10 +102,10 @@ func (l learning) ProofFiles() (proof.Files, error) {
 // when it returns, each with its date and run; the drills are real ones on a real engine.
 func TestAFindingIsClosedByProofAndReopenedByItsReturn(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	files := learning{t.TempDir()}
-	files.plant(t, "6s")
+	files.plant(t, "12s")
 	me := start(t, files, []string{"tokyo", "osaka"})
 	drill := func() api.Started {
 		t.Helper()
@@ -159,7 +159,7 @@ func TestAFindingIsClosedByProofAndReopenedByItsReturn(t *testing.T) {
 	if f.ClosedAt == nil || *f.ClosedAt != ended(second.Run) || f.ClosedIn != second.Run || f.OpenedAt != ended(first.Run) {
 		t.Errorf("closed: %+v", f)
 	}
-	files.plant(t, "6s")
+	files.plant(t, "12s")
 	third := drill()
 	f = slow("open")
 	if f.Reopened != 1 || f.ClosedAt != nil || f.OpenedAt != ended(third.Run) || f.SeenIn != third.Run {

@@ -12,8 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// tolerance is how far the report's RTO may be from the longest time in which the
-// witness got nothing written.
+// tolerance is that of Options unless said.
 const tolerance = 500 * time.Millisecond
 
 // comparison is the report's figures beside the witness's.
@@ -39,7 +38,7 @@ type comparison struct {
 }
 
 // compare puts the report of a drill on one system beside what the witness saw.
-func compare(l i18n.Lang, r report.Report, w seen) (comparison, error) {
+func compare(l i18n.Lang, r report.Report, w seen, within time.Duration) (comparison, error) {
 	if len(r.Systems) != 1 {
 		return comparison{}, errors.New(l.T("the report is about %d systems, the witness about one", "報告書のシステムは %d 件ですが、立会いの記録は1件分です", len(r.Systems)))
 	}
@@ -53,7 +52,7 @@ func compare(l i18n.Lang, r report.Report, w seen) (comparison, error) {
 	// An RTO that is not proven (nobody looked for a while) is the longest it may have
 	// been: it may be above what the witness saw, never below.
 	over := c.ReportRTO - c.WitnessGap
-	if over < -tolerance.Seconds() || over > tolerance.Seconds() && s.RTO.Verdict != run.NotProven {
+	if over < -within.Seconds() || over > within.Seconds() && s.RTO.Verdict != run.NotProven {
 		c.Disagreements = append(c.Disagreements, l.T("RTO %.3f s against %.3f s without a write", "RTO %.3f 秒に対し、書き込みできなかった時間 %.3f 秒", c.ReportRTO, c.WitnessGap))
 	}
 	// Two writers at different moments lose different numbers of rows; that something was

@@ -44,7 +44,7 @@ func TestCompare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := seen{Acked: 1000, Missing: c.missing, LongestGap: c.gaps[0].Seconds, Gaps: c.gaps, Writable: "tokyo"}
-			got, err := compare("en", drillReport(c.rto, c.lost), w)
+			got, err := compare("en", drillReport(c.rto, c.lost), w, tolerance)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestAnUnprovenRTOIsAnUpperBound(t *testing.T) {
 	for rto, want := range map[float64]int{19: 1, 20.5: 0, 26: 0} {
 		r := drillReport(rto, 0)
 		r.Systems[0].RTO.Verdict = run.NotProven
-		got, err := compare("en", r, seen{LongestGap: 20.53})
+		got, err := compare("en", r, seen{LongestGap: 20.53}, tolerance)
 		if err != nil || len(got.Disagreements) != want {
 			t.Errorf("RTO %v s against 20.53 s: %v, %v, want %d disagreements", rto, got.Disagreements, err, want)
 		}
@@ -78,10 +78,10 @@ func TestAnUnprovenRTOIsAnUpperBound(t *testing.T) {
 func TestCompareNeedsMeasuredFigures(t *testing.T) {
 	r := drillReport(20, 0)
 	r.Systems[0].RTO.ActualS = nil
-	if _, err := compare("en", r, seen{}); err == nil {
+	if _, err := compare("en", r, seen{}, tolerance); err == nil {
 		t.Error("a report without an achieved RTO was compared")
 	}
-	if _, err := compare("en", report.Report{}, seen{}); err == nil {
+	if _, err := compare("en", report.Report{}, seen{}, tolerance); err == nil {
 		t.Error("a report without a system was compared")
 	}
 }

@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ type Options struct {
 	// Binary is muster itself, "" the program that runs now. The witness and the engine
 	// lie beside it.
 	Binary string
+	// Tolerance is how far the report's RTO may be from the longest time in which the witness got nothing
+	// written; 0 is half a second.
+	Tolerance time.Duration
 }
 
 // VerdictError says that the drill ended and its verdict was not "met".
@@ -201,7 +205,7 @@ func (d *demo) drill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := compare(d.Lang, rep, seen)
+	found, err := compare(d.Lang, rep, seen, cmp.Or(d.Tolerance, tolerance))
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (o opened) says(run string) *workflowservice.SignalWorkflowExecutionRequest
 // ask is a workflow that has one site do one thing.
 func ask(ctx workflow.Context, site string) (string, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{TaskQueue: plan.SiteQueue(site),
-		ScheduleToCloseTimeout: 20 * time.Second, HeartbeatTimeout: 5 * time.Second})
+		ScheduleToCloseTimeout: time.Minute, HeartbeatTimeout: 30 * time.Second})
 	var said string
 	err := workflow.ExecuteActivity(ctx, "say", "fence").Get(ctx, &said)
 	return said, err
@@ -146,7 +146,7 @@ func TestASiteWorkerWorksThroughTheGateway(t *testing.T) {
 		}
 		defer w.Stop()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r, err := o.inside.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "ask", TaskQueue: "control"}, ask, "tokyo")
 	if err != nil {
@@ -162,7 +162,7 @@ func TestASiteWorkerWorksThroughTheGateway(t *testing.T) {
 func TestASiteMayDoItsOwnWorkOnly(t *testing.T) {
 	o := open(t)
 	tokyo, osaka := o.site(t, "tokyo"), o.site(t, "osaka")
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 
 	refused := func(what string, err error) {
