@@ -28,7 +28,7 @@ func watch(t *testing.T, p *pgtest.Pair) (path string, end func()) {
 	path = filepath.Join(t.TempDir(), "client.csv")
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- witness(ctx, addresses(p), path, 5*time.Millisecond, time.Second, 30*time.Second) }()
+	go func() { done <- witness(ctx, addresses(p), path, 5*time.Millisecond, time.Second, 2*time.Minute) }()
 	t.Cleanup(cancel)
 	return path, func() {
 		t.Helper()
@@ -68,7 +68,7 @@ func attempts(t *testing.T, path string) (ok, failed int, lastOK bool, text stri
 func awaitOK(t *testing.T, path string, more int) {
 	t.Helper()
 	from, _, _, _ := attempts(t, path)
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if ok, _, _, why := attempts(t, path); ok < from+more {
 			return fmt.Sprintf("%d acknowledged rows, want %d; %s", ok, from+more, why)
 		}
@@ -84,7 +84,7 @@ func TestRowsThatNeverReachedTheStandbyAreMissing(t *testing.T) {
 	awaitOK(t, path, 10)
 	p.Tokyo.Kill9(t)
 	p.Osaka.StartServer(t)
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if _, failed, _, _ := attempts(t, path); failed < 100 {
 			return fmt.Sprintf("%d failed attempts, want 100: an outage that shows", failed)
 		}
@@ -116,7 +116,7 @@ func TestAFrozenServerHoldsNoAttemptForEver(t *testing.T) {
 	path, end := watch(t, p)
 	awaitOK(t, path, 3)
 	p.Tokyo.Freeze(t)
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if _, failed, lastOK, text := attempts(t, path); failed < 2 || lastOK || !strings.Contains(text, "i/o timeout") {
 			return fmt.Sprintf("%d attempts ended without an answer, want 2: %s", failed, text)
 		}

@@ -26,7 +26,7 @@ func TestWhatIsLeftToPeopleStandsWithoutTheFiles(t *testing.T) {
 	left := func(name string, want bool, others ...string) {
 		t.Helper()
 		var got map[string]bool
-		for deadline := time.Now().Add(20 * time.Second); ; {
+		for deadline := time.Now().Add(patience); ; {
 			var err error
 			if got, err = w.server.LeftToPeople(ctx); err != nil {
 				t.Fatalf("%s: %v", name, err)

@@ -29,7 +29,7 @@ func (f struck) Compile(name string, depth run.Depth) (plan.Plan, error) {
 	}
 	step := func(id, site, undo string, needs ...string) plan.Step {
 		return plan.Step{ID: id, Uses: "world." + id, Site: site, Needs: needs, Effect: run.Disrupt, CanLook: true, Timeout: d(time.Minute), Queue: d(20 * time.Second),
-			Undo: []plan.Undo{{Uses: "world." + undo, Site: site, Effect: run.Disrupt, CanLook: true, Timeout: d(time.Minute), Queue: d(time.Second)}}}
+			Undo: []plan.Undo{{Uses: "world." + undo, Site: site, Effect: run.Disrupt, CanLook: true, Timeout: d(time.Minute), Queue: d(20 * time.Second)}}}
 	}
 	p.Scenario.VerifyWait = d(3 * time.Second)
 	p.Systems[0].Probes = []plan.Probe{{Name: "orders/take-orders", System: "orders", Function: "take-orders", Weight: 100, Uses: "probe.dark", Vantage: "osaka"}}

@@ -90,7 +90,7 @@ func TestDaysTheEngineNeverBeganAreEnteredOnce(t *testing.T) {
 // finished waits until a workflow is over that the engine starts a moment later.
 func (y *year) finished(id string) {
 	y.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if y.engine.GetWorkflow(y.t.Context(), id, "").Get(y.t.Context(), nil) == nil {
 			return
 		}

@@ -106,7 +106,7 @@ func TestForcingAloneIsToldToEverybody(t *testing.T) {
 	if _, err := tanaka.Step(t.Context(), id, "announce", api.StepRequest{Act: run.ActSkip, Reason: "nobody else is awake", BreakGlass: true}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	told := false
 	for after := int64(0); !told; {

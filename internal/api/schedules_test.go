@@ -194,7 +194,7 @@ func (y *year) apply() []api.ScheduleChange {
 // listed waits until the engine lists a schedule that it has: it does so a moment later.
 func (y *year) listed(schedule string) {
 	y.t.Helper()
-	waittest.Eventually(y.t, 30*time.Second, func() string {
+	waittest.Eventually(y.t, patience, func() string {
 		it, err := y.engine.ScheduleClient().List(y.t.Context(), client.ScheduleListOptions{})
 		for err == nil && it.HasNext() {
 			var e *client.ScheduleListEntry
@@ -224,7 +224,7 @@ func (y *year) fire(schedule string, nominal time.Time) {
 func (y *year) record(what string, is func(programme.Record) bool) programme.Record {
 	y.t.Helper()
 	var list []programme.Record
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		var err error
 		if list, err = y.Occasions(y.t.Context(), false); err != nil {
@@ -240,7 +240,7 @@ func (y *year) record(what string, is func(programme.Record) bool) programme.Rec
 		case <-y.t.Context().Done():
 		}
 	}
-	y.t.Fatalf("no occasion is %s within 30 s; there are %+v", what, list)
+	y.t.Fatalf("no occasion is %s within %s; there are %+v", what, patience, list)
 	return programme.Record{}
 }
 
@@ -300,7 +300,7 @@ func TestSchedulesAreWhatTheFileSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.plans.set(second)
-	deadline := time.Now().Add(20 * time.Second) // the engine's list comes late
+	deadline := time.Now().Add(patience) // the engine's list comes late
 	for {
 		changes = y.apply()
 		if i := slices.IndexFunc(changes, func(c api.ScheduleChange) bool { return c.Schedule == "first" && c.What == "remove" }); i >= 0 {
@@ -838,7 +838,7 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 	if _, err := me.Abort(tanaka, started.Run, workflows.Control{Reason: "over"}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for ended := false; !ended; {
 		r, err := me.Run(tanaka, started.Run)
 		if err != nil || time.Now().After(deadline) {

@@ -31,6 +31,9 @@ import (
 
 const token = "a-token-for-tests-only"
 
+// patience is for what comes in its own time: longer than a busy machine takes.
+const patience = 2 * time.Minute
+
 // world is a server on a real engine, with the control plane's worker.
 type world struct {
 	*api.Client
@@ -159,7 +162,7 @@ func (w *world) until(id string, kind run.EventKind) run.Event {
 // follow follows a run's journal to the first event that is meant.
 func (w *world) follow(id, name string, meant func(run.Event) bool) run.Event {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	after := int64(0)
 	for {

@@ -52,7 +52,7 @@ func skipping(t *testing.T) (conn engine.Connection) {
 // skip has an open workflow skip what it waits for, so many times; the engine's own time is as ever.
 func (y *year) skip(id string, times int32) {
 	y.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		_, err := y.engine.WorkflowService().UpdateWorkflowExecutionOptions(y.t.Context(), &workflowservice.UpdateWorkflowExecutionOptionsRequest{
 			Namespace: y.namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id},
@@ -258,7 +258,7 @@ func (y *year) abort(id string) {
 // ended waits for the end of a run.
 func (y *year) ended(id string) {
 	y.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		if r, err := y.Run(y.t.Context(), id); err == nil && r.Summary.State.Ended() {
 			return

@@ -389,12 +389,7 @@ func besiege(t *testing.T) *besieged {
 	if now := time.Now().In(time.FixedZone("JST", 9*3600)); now.Hour() == 0 || now.Hour() == 23 {
 		b.o.Config.Security = config.Security{HoursFrom: "12:00", HoursTo: "12:01"}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.o.Config.Gateway.Listen = ln.Addr().String()
-	ln.Close()
+	openGate(t, &b.o)
 
 	b.o.Config.File = filepath.Join(dir, "muster.yaml")
 	if err := os.WriteFile(b.o.Config.File, []byte("identity: {console: false}\n"), 0o600); err != nil {
@@ -511,7 +506,7 @@ func (b *besieged) times(n int, f func(int) string) (last string) {
 // do asks the door from an address of this machine's.
 func (b *besieged) do(from, method, path string, body io.Reader, headers ...string) *http.Response {
 	b.t.Helper()
-	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 10 * time.Second}
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: time.Minute}
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: b.ca.Roots()}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.door+path, body)
@@ -548,7 +543,7 @@ func (b *besieged) post(from, path, token string, body any) string {
 
 // untilRefused tries a token until it is, which takes some seconds.
 func (b *besieged) untilRefused(from, token string) (last string) {
-	waittest.Eventually(b.t, 10*time.Second, func() string {
+	waittest.Eventually(b.t, time.Minute, func() string {
 		if last = b.get(from, "/api/v1/me", token); last == "200" {
 			return "it is still let in"
 		}
@@ -615,9 +610,12 @@ func (b *besieged) through(f func(context.Context, client.Client) error) string 
 		return "not let in"
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	if err := f(ctx, c); err != nil {
+		if ctx.Err() != nil {
+			return "no answer"
+		}
 		return "not allowed"
 	}
 	return "done"

@@ -47,7 +47,7 @@ hold: 500ms
 muster_place: online
 approvals: 0
 quorum: {staff: 900}
-safety: {remind: 1m, within: 2m, muster: 2m}
+safety: {remind: 10m, within: 20m, muster: 20m}
 people: {simulate: {after: 100ms, spread: 200ms}}
 decision: {by: commander, within: 1m, rule: alternate-site-when-rto-at-risk}
 fail_wait: 1s

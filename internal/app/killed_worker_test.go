@@ -1,20 +1,15 @@
 package app
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
-	"github.com/muster-dr/muster/internal/child"
-	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 )
@@ -48,7 +43,7 @@ func TestAKilledSiteWorkerDoesNothingTwice(t *testing.T) {
 				fmt.Fprintf(estate, "  - %s\n", v.targets)
 			}
 			fmt.Fprintf(systems, "  - {name: %[1]s, home: osaka, alternate: %[1]s, drillable: [live], runbooks: {failover: %[1]s}}\n", site)
-			files[site+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - {id: %[1]s, at: %[1]s, retry: 1, timeout: 1m, queue_timeout: 5m, %[2]s}\n", site, v.step)
+			files[site+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - {id: %[1]s, at: %[1]s, retry: 1, timeout: 1m, queue_timeout: 2m, %[2]s}\n", site, v.step)
 			files[site+"-scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: %[1]s
 title: A worker dies
@@ -72,70 +67,39 @@ fail_wait: 5s
 	openGate(t, &o)
 	u := begin(t, o)
 
-	var done sync.WaitGroup
-	ctx, cancel := context.WithCancel(t.Context())
-	killed := &sync.Map{}
-	defer done.Wait()
-	defer cancel()
-	for site := range all {
-		_, moment, _ := strings.Cut(site, "-")
-		dir := t.TempDir()
-		cert, err := CertifySite(o, site, filepath.Join(dir, "certificate"), time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		start := func(more ...string) *child.Process {
-			p, err := child.Start("worker of "+site, filepath.Join(dir, "log"), binary, append(os.Environ(), more...), "worker", "--site", site, "--data", filepath.Join(dir, "data"),
-				"--temporal-address", o.Config.Gateway.Listen, "--temporal-tls-ca-file", cert.CA, "--temporal-tls-cert-file", cert.Cert, "--temporal-tls-key-file", cert.Key)
-			if err != nil {
-				t.Error(err)
-			}
-			return p
-		}
-		p := start("MUSTER_FAULT=" + moment + ":" + site)
-		done.Go(func() {
-			select {
-			case <-p.Done: // as a service manager does
-				killed.Store(site, true)
-				p = start()
-				<-ctx.Done()
-			case <-ctx.Done():
-			}
-			_ = p.End(context.WithoutCancel(ctx))
+	for site, v := range all {
+		t.Run(site, func(t *testing.T) {
+			t.Parallel() // not all at once: two workers a site would be more than a machine's cores can start in time
+			killAndComeBack(t, u, o, site, v)
 		})
 	}
-	runs := map[string]string{}
-	for site := range all {
-		started, err := u.Start(t.Context(), api.StartRequest{Scenario: site, Kind: run.Drill, By: "sato"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		runs[site] = started.Run
+}
+
+// killAndComeBack runs a site's drill: its worker is killed at the moment that its name says, and started again as a
+// service manager does.
+func killAndComeBack(t *testing.T, u running, o Options, site string, v victim) {
+	t.Helper()
+	_, moment, _ := strings.Cut(site, "-")
+	w := employSite(t, o, site, o.Config.Gateway.Listen, "MUSTER_FAULT="+moment+":"+site)
+	started, err := u.Start(t.Context(), api.StartRequest{Scenario: site, Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for site, id := range runs {
-		untilEnded(t, u, id)
-		b, err := u.Report(t.Context(), id, "json", "en")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var r report.Report
-		if err := json.Unmarshal(b, &r); err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := killed.Load(site); !ok {
-			t.Errorf("%s: its worker was not killed", site)
-		}
-		for _, s := range r.Steps {
-			want := run.ByObservation
-			if strings.HasSuffix(site, "begun") {
-				want = run.ByResult // it provably had not happened, and was done by the second order
-			}
-			if s.ID == site && (s.Outcome != run.Passed || s.SettledBy != want) {
-				t.Errorf("%s: %s by %s (%s), want passed by %s", site, s.Outcome, s.SettledBy, s.Reason, want)
-			}
-		}
-		if n := all[site].times(); n != 1 {
-			t.Errorf("%s: the effect was had %d times", site, n)
-		}
+	select {
+	case <-w.Done:
+	case <-time.After(5 * time.Minute):
+		t.Fatal("its worker was not killed")
+	}
+	w.start(t)
+	untilEnded(t, u, started.Run)
+	want := run.ByObservation
+	if moment == "begun" {
+		want = run.ByResult // it provably had not happened, and was done by the second order
+	}
+	if s := step(readReport(t, u, started.Run), site); s.Outcome != run.Passed || s.SettledBy != want {
+		t.Errorf("%s by %s (%s), want passed by %s", s.Outcome, s.SettledBy, s.Reason, want)
+	}
+	if n := v.times(); n != 1 {
+		t.Errorf("the effect was had %d times", n)
 	}
 }

@@ -4,7 +4,6 @@ package app
 
 import (
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,12 +63,7 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 `,
 	})
 	o, _ := options(t, plans)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Listen = ln.Addr().String()
-	ln.Close()
+	o.Config.Listen = atFreePort(t)
 	log := filepath.Join(t.TempDir(), "previous.log")
 	old, err := child.Start("the previous release", log, filepath.Join(previous, "muster"), os.Environ(),
 		"up", "--data", o.Config.Data, "--plans", plans, "--listen", o.Config.Listen, "--engine", filepath.Join(previous, "muster-engine"))

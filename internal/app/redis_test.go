@@ -17,7 +17,7 @@ import (
 func TestRedisDrills(t *testing.T) {
 	t.Parallel()
 	carts := redistest.StartPair(t, "appendonly yes")
-	sessions := redistest.StartWatched(t, 2*time.Second, "appendonly yes")
+	sessions := redistest.StartWatched(t, 6*time.Second, "appendonly yes")
 	password := redistest.PasswordFile(t)
 	replace := []string{"secret://file/etc/muster/redis-password", "secret://file" + password, "master: sessions", "master: orders", "\ndecision:", "\nhold: 5s\ndecision:"}
 	for n, s := range sessions.Sentinels {

@@ -163,7 +163,7 @@ func (x *restoreTest) release(t *testing.T) {
 // heldUp waits until the restore is in the middle.
 func (x *restoreTest) heldUp(t *testing.T) {
 	t.Helper()
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 3*time.Minute, func() string {
 		at := "sleep"
 		if x.holding == "" {
 			at = "cp"
@@ -217,8 +217,8 @@ type siteWorker struct {
 	start func(t *testing.T, more ...string) *child.Process
 }
 
-// employSite starts one; it ends with the test.
-func employSite(t *testing.T, o Options, site, gateway string) *siteWorker {
+// employSite starts one, with more in its environment; it ends with the test.
+func employSite(t *testing.T, o Options, site, gateway string, more ...string) *siteWorker {
 	t.Helper()
 	dir := t.TempDir()
 	cert, err := CertifySite(o, site, filepath.Join(dir, "certificate"), time.Hour)
@@ -237,7 +237,7 @@ func employSite(t *testing.T, o Options, site, gateway string) *siteWorker {
 		w.Process = p
 		return p
 	}
-	w.start(t)
+	w.start(t, more...)
 	t.Cleanup(func() {
 		_ = w.End(context.WithoutCancel(t.Context()))
 		if t.Failed() {
@@ -273,14 +273,14 @@ func TestFaultsOfRestores(t *testing.T) {
 			sites += ", {name: " + site + "}"
 		}
 		fmt.Fprintf(targets, "  - {name: %[1]s-backups, kind: pgbackups, site: %[2]s, backups: %[3]s/base, wal: %[4]s, area: %[5]s, bin: %[6]s, run_as: %[7]q}\n", x.name, site, v.dir, x.wal, x.area, x.bin, v.live.RunAs)
-		fmt.Fprintf(systems, "  - {name: %[1]s, home: osaka, drillable: [isolated], objectives: {restore: {within: 5m, point: 1h}}, runbooks: {restore: %[1]s}}\n", x.name)
+		fmt.Fprintf(systems, "  - {name: %[1]s, home: osaka, drillable: [isolated], objectives: {restore: {within: 15m, point: 1h}}, runbooks: {restore: %[1]s}}\n", x.name)
 		files[x.name+"-runbook.yaml"] = fmt.Sprintf(`kind: Runbook
 name: %[1]s
 system: %[1]s
 steps:
-  - {id: restore, at: %[2]s, uses: pgbackup.restore, retry: 1, timeout: 2m, with: {backups: %[1]s-backups}, undo: {uses: pgbackup.discard, with: {backups: %[1]s-backups}}}
-  - {id: verify, at: %[2]s, uses: pgbackup.verify, with: {backups: %[1]s-backups, newest: SELECT max(at) FROM orders, amcheck: false}}
-  - {id: discard, at: %[2]s, uses: pgbackup.discard, with: {backups: %[1]s-backups}}
+  - {id: restore, at: %[2]s, uses: pgbackup.restore, retry: 1, timeout: 5m, queue_timeout: 5m, with: {backups: %[1]s-backups}, undo: {uses: pgbackup.discard, with: {backups: %[1]s-backups}}}
+  - {id: verify, at: %[2]s, uses: pgbackup.verify, queue_timeout: 5m, with: {backups: %[1]s-backups, newest: SELECT max(at) FROM orders, amcheck: false}}
+  - {id: discard, at: %[2]s, uses: pgbackup.discard, queue_timeout: 5m, with: {backups: %[1]s-backups}}
 `, x.name, site)
 		files[x.name+"-scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: %[1]s

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -83,12 +82,7 @@ func TestOneTraceFromTheStartToAStep(t *testing.T) {
 	files := map[string]string{"estate.yaml": strings.Replace(estate, "127.0.0.1:1", strings.TrimPrefix(to.URL, "http://"), 1), "tokyo.yaml": strings.Replace(quick, "depth: tabletop", "depth: live\nphases: [activation, recovery_decision, recovery, verification, closing]", 1),
 		"runbook.yaml": fmt.Sprintf("kind: Runbook\nname: orders-failover\nsystem: orders\nsteps:\n  - {id: swing, uses: sim.step, at: osaka, with: {dir: %s}}\n", filepath.Join(t.TempDir(), "sim"))}
 	o, _ := options(t, plansDir(t, files))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Gateway.Listen, o.Config.Sites = ln.Addr().String(), []string{"tokyo"}
-	_ = ln.Close()
+	o.Config.Gateway.Listen, o.Config.Sites = atFreePort(t), []string{"tokyo"}
 	up := begin(t, o)
 	cert, err := CertifySite(o, "osaka", filepath.Join(t.TempDir(), "certificate"), time.Hour)
 	if err != nil {

@@ -88,7 +88,7 @@ func TestAMachineStandsStill(t *testing.T) {
 }
 
 func survive(t *testing.T, deaths []death) {
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	t.Cleanup(func() {

@@ -172,7 +172,7 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	p.Osaka.Freeze(t)
 	for name, change := range changes {
 		for try := range 2 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			if err := change(ctx); err == nil {
 				t.Errorf("%s, try %d: acknowledged what the standby has not", name, try+1)
 			}
@@ -184,7 +184,7 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 		t.Errorf("plans, documents, removed runs and outcomes on the primary are %s: this test shows nothing", got)
 	}
 	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		if err := s.Append(ctx, []run.Event{remark("r1", "w", 2)}); err == nil {
 			t.Error("acknowledged what the standby has not")
 		}
@@ -194,11 +194,11 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 		t.Errorf("%d events on the primary: this test shows nothing", n)
 	}
 	p.Osaka.Thaw(t)
-	if err := s.Append(pgtest.Context(t, 20*time.Second), []run.Event{remark("r1", "w", 2)}); err != nil {
+	if err := s.Append(pgtest.Context(t, time.Minute), []run.Event{remark("r1", "w", 2)}); err != nil {
 		t.Errorf("once the standby is back: %v", err)
 	}
 	for name, change := range changes {
-		if err := change(pgtest.Context(t, 20*time.Second)); err != nil {
+		if err := change(pgtest.Context(t, time.Minute)); err != nil {
 			t.Errorf("%s, once the standby is back: %v", name, err)
 		}
 	}

@@ -38,7 +38,7 @@ var blows = map[run.Phase]production.Part{
 // back: the drill goes on, and its verdict and figures are right: a client that shares no code
 // with muster saw the same. demo.Run compares the two and fails when they differ.
 func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	bin := binaries(t)
 	programs := production.Binaries{Temporal: there(t, filepath.Join(bin, "reference", "temporal-server"), "make temporal"),
@@ -53,6 +53,7 @@ func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testin
 	killed := map[production.Part]time.Duration{}
 	var rows, inClear int
 	err = demo.Run(ctx, demo.Options{Dir: dir, Lang: i18n.EN, Out: &said, Talk: &said, Binary: there(t, filepath.Join(bin, "muster"), "make build"),
+		Tolerance: 2 * time.Second, // so much a busy machine may keep either of the two from looking
 		Install: func(ctx context.Context, p demo.Place) (demo.Installation, error) {
 			i, err := production.Start(ctx, p, programs)
 			if err != nil {

@@ -18,7 +18,7 @@ import (
 // is killed while steps are under way, comes back by itself and has its figure; no step is done twice.
 func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
 	s := startSelfDrilled(t)
 	starts := s.starts(t)
@@ -66,7 +66,7 @@ func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 // that was done twice would be seen.
 func TestASiteOfMustersIsLostAndWhatStaysAwayIsMissed(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
 	s := startSelfDrilled(t)
 	start := func(scenario string) {
