@@ -69,7 +69,7 @@ func place(t *testing.T) Snapshots {
 // call is a step of a run of its own.
 func (c *config) call(t *testing.T) context.Context {
 	c.runs++
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return activities.WithCall(ctx, plan.Call{Run: fmt.Sprintf("r%d", c.runs), System: "config", Step: "s"})
 }
@@ -300,7 +300,7 @@ func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 	}
 	defer led.Close()
 	ctx := activities.WithLedger(activities.WithCall(t.Context(), plan.Call{EffectKey: "r/config/move/lead/1"}), led)
-	all := Wait{Cluster: c.target, Need: "all", Behind: 100, Within: run.Duration(30 * time.Second)}
+	all := Wait{Cluster: c.target, Need: "all", Behind: 100, Within: run.Duration(2 * time.Minute)}
 	if h, err := waitHealthy(ctx, all); err != nil || h.Agreeing != 3 || len(h.Alarms) != 0 {
 		t.Fatalf("%+v %v", h, err)
 	}
@@ -311,7 +311,7 @@ func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 			to = m
 		}
 	}
-	p := Move{Cluster: c.target, To: to.Name, Behind: 100, Within: run.Duration(15 * time.Second)}
+	p := Move{Cluster: c.target, To: to.Name, Behind: 100, Within: run.Duration(time.Minute)}
 	if seen, err := lookLeader(ctx, p); err != nil || seen.Sight != plan.HoldsNot {
 		t.Errorf("before: %+v %v", seen, err)
 	}

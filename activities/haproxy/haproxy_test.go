@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -42,12 +43,11 @@ func start(t *testing.T) *edge {
 		return s
 	}
 	tokyo, osaka := site("tokyo"), site("osaka")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := l.Addr().String()
-	_ = l.Close()
+	front := fmt.Sprintf("127.0.0.1:%d", port)
 	dir, err := os.MkdirTemp("", "muster-haproxy-") // short: a socket's path is limited
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,8 @@ func start(t *testing.T) *edge {
   stats socket %s mode 600 level admin
 defaults
   mode http
-  timeout connect 1s
+  timeout connect 10s
+  timeout check 10s
   timeout client 10s
   timeout server 10s
 frontend in
@@ -66,8 +67,8 @@ frontend in
   default_backend orders
 backend orders
   option httpchk GET /
-  server tokyo1 %s check inter 100 fall 1 rise 1
-  server osaka1 %s check inter 100 fall 1 rise 1 disabled
+  server tokyo1 %s check inter 500 fall 4 rise 1
+  server osaka1 %s check inter 500 fall 4 rise 1 disabled
 `, e.target.Spec.Socket, front, strings.TrimPrefix(tokyo.URL, "http://"), strings.TrimPrefix(osaka.URL, "http://"))
 	if err := os.WriteFile(filepath.Join(dir, "haproxy.cfg"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,7 +79,7 @@ backend orders
 		t.Fatalf("start haproxy (package haproxy): %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if _, err := waitUp(t.Context(), Wait{Server: e.server("tokyo1"), Within: run.Duration(10 * time.Second)}); err != nil {
+	if _, err := waitUp(t.Context(), Wait{Server: e.server("tokyo1"), Within: run.Duration(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -114,7 +115,7 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 	if got := e.get(t); got != "tokyo" {
 		t.Fatalf("%q answers at first", got)
 	}
-	in := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(5 * time.Second)}
+	in := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(time.Minute)}
 	if seen, err := look(ctx, in); err != nil || seen.Sight != plan.HoldsNot {
 		t.Errorf("before: %+v %v", seen, err)
 	}
@@ -122,10 +123,10 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 	if err != nil || done.Before.Admin != "maint" || done.After.Admin != "ready" {
 		t.Fatalf("%+v %v", done, err)
 	}
-	if up, err := waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(10 * time.Second)}); err != nil || up.Status != "UP" {
+	if up, err := waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(time.Minute)}); err != nil || up.Status != "UP" {
 		t.Fatalf("%+v %v", up, err)
 	}
-	out := Set{Server: e.server("tokyo1"), State: "maint", Drain: run.Duration(5 * time.Second), Within: run.Duration(5 * time.Second)}
+	out := Set{Server: e.server("tokyo1"), State: "maint", Drain: run.Duration(time.Minute), Within: run.Duration(time.Minute)}
 	if done, err := set(ctx, out); err != nil || done.After.Admin != "maint" || done.After.Sessions != 0 {
 		t.Fatalf("%+v %v", done, err)
 	}
@@ -147,7 +148,7 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 
 	e.osaka.Close() // set ready, but dead: the balancer's own checks say so
 	_, err = waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(20 * time.Millisecond)})
-	for deadline := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); err == nil && time.Now().Before(deadline); {
 		_, err = waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(20 * time.Millisecond)})
 	}
 	if kind(err) != plan.ErrFinding {
@@ -166,7 +167,7 @@ func TestWhatWasThereOutlastsTheAnswer(t *testing.T) {
 	try := func(step string, n int) context.Context {
 		return activities.WithLedger(activities.WithCall(t.Context(), plan.Call{Run: "r", Step: step, EffectKey: fmt.Sprintf("r/%s/%d", step, n)}), l)
 	}
-	p := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(5 * time.Second)}
+	p := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(time.Minute)}
 	if done, err := set(try("in", 1), p); err != nil || done.Before.Admin != "maint" {
 		t.Fatalf("%+v %v", done, err)
 	}

@@ -263,7 +263,7 @@ func TestARolloutIsWaitedFor(t *testing.T) {
 	if _, err := s.Act(s.Step("kubernetes.patch", orders(with{"patch": with{"spec": with{"paused": true}}, "expect": "object.spec.paused"})), nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err := wait("deployment", "orders", "400ms")
+	_, err := wait("deployment", "orders", "5s")
 	sitetest.Want(t, err, plan.ErrFinding, "its controller has seen version 1 of 3")
 
 	status := func(kind, name string, spec, status kubetest.Object) {
@@ -272,18 +272,18 @@ func TestARolloutIsWaitedFor(t *testing.T) {
 	}
 	// Progress ended: told at once, with what the pods say.
 	status("statefulsets", "db", kubetest.Object{"replicas": 2.0}, kubetest.Object{"observedGeneration": 4.0, "replicas": 2.0, "updatedReplicas": 1.0, "readyReplicas": 2.0, "availableReplicas": 2.0})
-	_, err = wait("statefulset", "db", "500ms")
+	_, err = wait("statefulset", "db", "5s")
 	sitetest.Want(t, err, plan.ErrFinding, "1 of 2 pods are of its newest version")
 	status("statefulsets", "db", kubetest.Object{"replicas": 2.0, "updateStrategy": kubetest.Object{"rollingUpdate": kubetest.Object{"partition": 1.0}}},
 		kubetest.Object{"observedGeneration": 4.0, "replicas": 2.0, "updatedReplicas": 1.0, "readyReplicas": 2.0, "availableReplicas": 2.0})
-	if p, err := wait("statefulset", "db", "500ms"); err != nil || p.Ready != 2 {
+	if p, err := wait("statefulset", "db", "1m"); err != nil || p.Ready != 2 {
 		t.Errorf("a partition: %+v %v", p, err)
 	}
 	status("statefulsets", "db", kubetest.Object{"updateStrategy": kubetest.Object{"type": "OnDelete"}}, kubetest.Object{"observedGeneration": 4.0, "replicas": 1.0})
-	_, err = wait("statefulset", "db", "500ms")
+	_, err = wait("statefulset", "db", "1m")
 	sitetest.Want(t, err, plan.ErrRefused, "OnDelete")
 	status("daemonsets", "agent", kubetest.Object{}, kubetest.Object{"observedGeneration": 4.0, "desiredNumberScheduled": 3.0, "updatedNumberScheduled": 3.0, "numberReady": 2.0})
-	_, err = wait("daemonset", "agent", "500ms")
+	_, err = wait("daemonset", "agent", "5s")
 	sitetest.Want(t, err, plan.ErrFinding, "2 of 3 pods are ready")
 
 	status("statefulsets", "web", kubetest.Object{"replicas": 1.0}, kubetest.Object{"observedGeneration": 4.0, "replicas": 1.0, "updatedReplicas": 1.0,
@@ -324,7 +324,7 @@ func TestChecks(t *testing.T) {
 		words string
 	}{
 		{orders(with{"expect": "object.status.readyReplicas > 3"}), plan.ErrFinding, "is false"},
-		{orders(with{"expect": "object.status.readyReplicas > 3", "wait": "400ms"}), plan.ErrFinding, "after 0.40 s"},
+		{orders(with{"expect": "object.status.readyReplicas > 3", "wait": "5s"}), plan.ErrFinding, "after 5 s"},
 		{orders(with{"resource": "deploymints", "expect": "!exists"}), plan.ErrRefused, "no kind deploymints in apps/v1"}, // a typing error proves nothing
 		{orders(with{"name": "../../secrets/key"}), plan.ErrRefused, "is no name"},
 		{orders(with{"selector": "app=orders"}), plan.ErrRefused, "keep one"},

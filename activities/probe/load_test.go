@@ -236,10 +236,39 @@ func TestAServerThatTakesConnectionsAndSaysNothingIsDown(t *testing.T) {
 // The baseline and the levels outlive the worker: taken anew after the outage, at half
 // capacity, it would flatter.
 func TestAKilledWorkerKeepsTheBaseline(t *testing.T) {
+	for late := time.Now().Add(2 * time.Minute); ; {
+		wrong, paced := aKilledWorker(t)
+		if wrong != "" && !paced && time.Now().Before(late) {
+			t.Log("this machine was too slow for a load, which says nothing of the service; once more")
+			continue
+		}
+		if wrong != "" {
+			t.Error(wrong)
+		}
+		return
+	}
+}
+
+// aKilledWorker says what is wrong with the level that its successor sees, and whether the machine offered the loads at their pace.
+func aKilledWorker(t *testing.T) (wrong string, paced bool) {
+	t.Helper()
+	const over = 200 * time.Millisecond
 	s := newShop(t, 100)
 	dir := t.TempDir()
+	paced = true
 	kind := func() (looker, error) {
-		return lookHTTPLoad(loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 150, Duration: run.Duration(200 * time.Millisecond), Margin: 20})
+		l, err := lookHTTPLoad(loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: offered, Duration: run.Duration(over), Margin: 20})
+		if err != nil {
+			return l, err
+		}
+		load := l.gauge.load
+		l.gauge.load = func(ctx context.Context) (float64, error) {
+			s.took() // what came before it
+			rate, err := load(ctx)
+			paced = s.took() < over+over/20 && paced
+			return rate, err
+		}
+		return l, nil
 	}
 	watching := func(until func(run.Observations) bool) run.Observations {
 		l, err := kind()
@@ -252,11 +281,11 @@ func TestAKilledWorkerKeepsTheBaseline(t *testing.T) {
 		}
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
-		for deadline := time.After(30 * time.Second); !until(one.brief()); {
+		for deadline := time.After(2 * time.Minute); !until(one.brief()); {
 			select {
 			case <-tick.C:
 			case <-deadline:
-				t.Fatalf("not seen within 30 s: %+v", one.brief())
+				t.Fatalf("not seen within 2 min: %+v", one.brief())
 			}
 		}
 		one.cancel()
@@ -272,9 +301,10 @@ func TestAKilledWorkerKeepsTheBaseline(t *testing.T) {
 		t.Fatalf("the baseline was %+v and is %+v", first.Baseline, last.Baseline)
 	}
 	if tr := last.Transitions[len(last.Transitions)-1]; tr.Level < 30 || tr.Level > 85 {
-		t.Errorf("half capacity after the worker was replaced: %+v of %+v", tr, last.Baseline)
+		wrong = fmt.Sprintf("half capacity after the worker was replaced: %+v of %+v", tr, last.Baseline)
 	}
 	if b, _ := json.Marshal(last); !strings.Contains(string(b), `"taken":true`) {
 		t.Errorf("the observations do not say that the baseline was taken here: %s", b)
 	}
+	return wrong, paced
 }

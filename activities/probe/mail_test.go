@@ -20,6 +20,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/mailtest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -30,16 +31,11 @@ const probesMailbox = "probe@muster.test"
 // addressesOf two free ports.
 func addressesOf(t *testing.T) (string, string) {
 	t.Helper()
-	var out []string
-	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
+	ports, err := freeport.Several(2)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out[0], out[1]
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 }
 
 func startMail(t *testing.T, o mailtest.Options) *mailtest.Server {
@@ -52,11 +48,11 @@ func startMail(t *testing.T, o mailtest.Options) *mailtest.Server {
 	return s
 }
 
-func mailing(t *testing.T, p Mail) looker {
+func mailing(t *testing.T, timeout time.Duration, p Mail) looker {
 	t.Helper()
 	p.To, p.From, p.User, p.Password, p.Folder = probesMailbox, "outside@example.test", probesMailbox, activities.NewSecret(mailtest.Password), "INBOX"
 	w := watched
-	w.Probe.Timeout = run.Duration(3 * time.Second)
+	w.Probe.Timeout = run.Duration(timeout)
 	l, err := lookMail(w, p)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +66,7 @@ func TestMailArrivesOrNot(t *testing.T) {
 	in, box := addressesOf(t)
 	folder := t.TempDir()
 	s := startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: folder, User: probesMailbox})
-	l := mailing(t, Mail{Server: in, Mailbox: box})
+	l := mailing(t, time.Minute, Mail{Server: in, Mailbox: box})
 	for n := int64(1); n <= 3; n++ {
 		if f, why := l.look(t.Context(), n); f != ok {
 			t.Fatalf("message %d: %v (%s)", n, f, why)
@@ -96,7 +92,7 @@ func TestMailArrivesOrNot(t *testing.T) {
 	// Another server's mailbox, where nothing of it arrives.
 	in2, box2 := addressesOf(t)
 	startMail(t, mailtest.Options{SMTP: in2, IMAP: box2, Folder: t.TempDir(), User: probesMailbox})
-	if f, why := mailing(t, Mail{Server: in, Mailbox: box2}).look(t.Context(), 4); f != unknown || !strings.Contains(why, "has not arrived at "+box2) {
+	if f, why := mailing(t, 10*time.Second, Mail{Server: in, Mailbox: box2}).look(t.Context(), 4); f != unknown || !strings.Contains(why, "has not arrived at "+box2) {
 		t.Errorf("taken and not arrived is %v (%s)", f, why)
 	}
 	wrong := Mail{Server: in2, Mailbox: box2, To: "nobody@muster.test", From: "outside@example.test", User: probesMailbox, Folder: "INBOX", Password: activities.NewSecret("not-the-password")}
@@ -164,14 +160,14 @@ func TestMailServerHangsOrBabbles(t *testing.T) {
 		"babbling smtp": {Mail{Server: babbling.Addr().String(), Mailbox: box}, failed}, "babbling imap": {Mail{Server: in, Mailbox: babbling.Addr().String()}, unknown},
 	} {
 		done := make(chan fate, 1)
-		l := mailing(t, c.p)
+		l := mailing(t, 10*time.Second, c.p)
 		go func() { f, _ := l.look(context.Background(), 1); done <- f }()
 		select {
 		case f := <-done:
 			if f != c.want {
 				t.Errorf("%s: %v, want %v", name, f, c.want)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Errorf("%s: the probe hangs", name)
 		}
 	}
@@ -187,11 +183,11 @@ func TestMailByMXAndTLS(t *testing.T) {
 	}
 	in, box := addressesOf(t)
 	startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: t.TempDir(), User: probesMailbox, TLS: &tls.Config{Certificates: certified.TLS.Certificates}})
-	l := mailing(t, Mail{Server: in, Mailbox: box, TLS: true, CAFile: ca})
+	l := mailing(t, time.Minute, Mail{Server: in, Mailbox: box, TLS: true, CAFile: ca})
 	if f, why := l.look(t.Context(), 1); f != ok {
 		t.Errorf("encrypted: %v (%s)", f, why)
 	}
-	if f, why := mailing(t, Mail{Server: in, Mailbox: box, TLS: true}).look(t.Context(), 2); f != failed || !strings.Contains(why, "certificate") {
+	if f, why := mailing(t, time.Minute, Mail{Server: in, Mailbox: box, TLS: true}).look(t.Context(), 2); f != failed || !strings.Contains(why, "certificate") {
 		t.Errorf("an unknown certificate: %v (%s)", f, why)
 	}
 
@@ -215,7 +211,7 @@ func TestMailByMXAndTLS(t *testing.T) {
 	if _, err := fmt.Sscan(port, &n); err != nil {
 		t.Fatal(err)
 	}
-	if f, why := mailing(t, Mail{Port: n, Mailbox: box, Resolver: primary.Address}).look(t.Context(), 1); f != ok {
+	if f, why := mailing(t, time.Minute, Mail{Port: n, Mailbox: box, Resolver: primary.Address}).look(t.Context(), 1); f != ok {
 		t.Errorf("by the MX: %v (%s)", f, why)
 	}
 }

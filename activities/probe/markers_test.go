@@ -27,7 +27,7 @@ func planting(t *testing.T, p *pgtest.Pair, o *told, dir string) *attempt {
 
 func plantingAs(t *testing.T, p *pgtest.Pair, o *told, dir string, w plan.Watch) *attempt {
 	t.Helper()
-	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(time.Second)
+	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(10*time.Second)
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -38,7 +38,7 @@ func plantingAs(t *testing.T, p *pgtest.Pair, o *told, dir string, w plan.Watch)
 	env.RegisterActivityWithOptions(func(ctx context.Context) (run.Observations, error) {
 		return watch(ctx, w, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}})
 	}, activity.RegisterOptions{Name: "probe.postgres_markers"})
-	env.SetTestTimeout(2 * time.Minute)
+	env.SetTestTimeout(10 * time.Minute)
 	go func() {
 		defer close(a.ended)
 		v, err := env.ExecuteActivity("probe.postgres_markers")
@@ -79,7 +79,7 @@ func glanced(t *testing.T, kind func() (looker, error), served bool) {
 		t.Fatal(err)
 	}
 	defer l.close()
-	if err := l.glance(pgtest.Context(t, 10*time.Second)); (err == nil) != served {
+	if err := l.glance(pgtest.Context(t, time.Minute)); (err == nil) != served {
 		t.Errorf("a glance says %v, want served %v", err, served)
 	}
 }
@@ -120,15 +120,19 @@ func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 		t.Fatalf("observations = %+v, markers %+v", o, m)
 	}
 	down, up := o.Transitions[1], o.Transitions[2]
-	if down.LastOKAt.After(killed) || down.At.Before(killed.Add(-time.Second)) || up.At.Before(killed) {
+	if down.LastOKAt.After(killed) || down.At.Before(killed.Add(-20*time.Second)) || up.At.Before(killed) {
 		t.Errorf("killed at %v, transitions %+v", killed, o.Transitions)
 	}
 	if m.Lost > 2 || m.Acked < 10 || m.LossesCut != 0 {
 		t.Errorf("markers = %+v: at most the last may have been on its way", m)
 	}
 	outage := objective.Outage{Event: killed, Stopped: down.At, Restored: up.At}
-	if lost, err := objective.AchievedRPO([]run.Observations{o}, outage); err != nil || lost > time.Second {
-		t.Errorf("the loss is %v (%v), want what the markers from before the kill show", lost, err)
+	var shown time.Duration
+	for _, l := range m.Losses {
+		shown = max(shown, l.Span())
+	}
+	if lost, err := objective.AchievedRPO([]run.Observations{o}, outage); err != nil || lost != shown || (lost == 0) != (m.Lost == 0) {
+		t.Errorf("the loss is %v (%v), want what the markers from before the kill show: %+v", lost, err, m.Losses)
 	}
 	t.Logf("kill to first write seen %v, pg_promote's answer to first write %v; acked %d, lost %d, unknown %d",
 		up.At.Sub(killed).Round(time.Millisecond), up.At.Sub(promoted).Round(time.Millisecond), m.Acked, m.Lost, m.Unknown)
@@ -150,8 +154,8 @@ func TestMarkersThatBeginAfterTheOutageProveNoLoss(t *testing.T) {
 	glanced(t, func() (looker, error) {
 		return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}})
 	}, false)
+	promoted := time.Now() // at the earliest
 	p.Osaka.Exec(t, "SELECT pg_promote()")
-	promoted := time.Now()
 	told.await(t, true)
 	planted(t, p.Osaka, 5)
 	o := a.end(t)
@@ -159,7 +163,7 @@ func TestMarkersThatBeginAfterTheOutageProveNoLoss(t *testing.T) {
 		t.Fatal("what was to be lost has arrived")
 	}
 	m := o.Markers
-	if m.Acked < 5 || m.Lost != 0 || m.CountedAt.IsZero() || m.FirstAckedAt.Before(promoted.Add(-time.Second)) || len(o.Transitions) != 2 {
+	if m.Acked < 5 || m.Lost != 0 || m.CountedAt.IsZero() || m.FirstAckedAt.Before(promoted) || len(o.Transitions) != 2 {
 		t.Fatalf("observations = %+v, markers %+v; want all of it from after the promotion at %v", o, m, promoted)
 	}
 	outage := objective.Outage{Event: o.StartedAt, Stopped: o.Transitions[0].At, Restored: o.Transitions[1].At}
@@ -239,7 +243,7 @@ func TestFrozenPrimaryDoesNotHideTheNewOne(t *testing.T) {
 		t.Fatalf("observations = %+v", o)
 	}
 	down, up := o.Transitions[1], o.Transitions[2]
-	if down.At.Before(frozen.Add(-time.Second)) || down.At.After(promoted) {
+	if down.At.Before(frozen.Add(-20*time.Second)) || down.At.After(promoted) {
 		t.Errorf("frozen at %v, seen down at %v", frozen, down.At)
 	}
 	t.Logf("frozen to seen down %v, promoted to first write seen %v", down.At.Sub(frozen).Round(time.Millisecond), up.At.Sub(promoted).Round(time.Millisecond))
@@ -300,7 +304,7 @@ func TestSQLAsksWhomeverServes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.close()
-		return l.look(pgtest.Context(t, 10*time.Second), 1)
+		return l.look(pgtest.Context(t, time.Minute), 1)
 	}
 	if f, why := ask(SQL{Query: "SELECT 40 + 2", Expect: "42"}); f != ok {
 		t.Errorf("42: %s", why)
@@ -331,7 +335,7 @@ func TestHTTPAndTCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.close()
-		return l.look(pgtest.Context(t, 10*time.Second), 1)
+		return l.look(pgtest.Context(t, time.Minute), 1)
 	}
 	if f, why := look(HTTP{URL: s.URL, Contains: "taken"}); f != ok {
 		t.Error(why)
@@ -365,7 +369,7 @@ func TestHTTPAndTCP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return k.look(pgtest.Context(t, 10*time.Second), 1)
+		return k.look(pgtest.Context(t, time.Minute), 1)
 	}
 	if f, why := tcp(TCP{Address: l.Addr().String(), Expect: "220"}); f != ok {
 		t.Error(why)

@@ -19,7 +19,7 @@ import (
 func plantingMySQL(t *testing.T, p *mysqltest.Pair, o *told) *attempt {
 	t.Helper()
 	w := watched
-	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(time.Second)
+	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(10*time.Second)
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -30,7 +30,7 @@ func plantingMySQL(t *testing.T, p *mysqltest.Pair, o *told) *attempt {
 	env.RegisterActivityWithOptions(func(ctx context.Context) (run.Observations, error) {
 		return watch(ctx, w, MySQLMarkers{Servers: []activities.Target[mylink.Server]{p.Tokyo.Target, p.Osaka.Target}, Database: "muster"})
 	}, activity.RegisterOptions{Name: "probe.mysql_markers"})
-	env.SetTestTimeout(2 * time.Minute)
+	env.SetTestTimeout(10 * time.Minute)
 	go func() {
 		defer close(a.ended)
 		v, err := env.ExecuteActivity("probe.mysql_markers")
@@ -117,7 +117,7 @@ func TestMySQLMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {
 func rows(t *testing.T, s *mysqltest.Server) (out []int64) {
 	t.Helper()
 	c := s.Connect(t)
-	r, err := c.QueryContext(mysqltest.Context(t, 10*time.Second), "SELECT seq FROM muster.muster_markers")
+	r, err := c.QueryContext(mysqltest.Context(t, time.Minute), "SELECT seq FROM muster.muster_markers")
 	if err != nil {
 		t.Fatal(err)
 	}

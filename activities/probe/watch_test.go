@@ -65,7 +65,7 @@ func (g *target) await(t *testing.T, n int) {
 	g.mu.Lock()
 	want := g.asked + n
 	g.mu.Unlock()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		g.mu.Lock()
 		asked := g.asked
@@ -76,7 +76,7 @@ func (g *target) await(t *testing.T, n int) {
 		select {
 		case <-g.more:
 		case <-deadline:
-			t.Fatalf("asked %d times within 30 s, want %d", asked, want)
+			t.Fatalf("asked %d times within 2 min, want %d", asked, want)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (d *told) await(t *testing.T, up bool) {
 
 func (d *told) awaitWord(t *testing.T, wanted func(plan.Observed) bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		d.mu.Lock()
 		n := len(d.seen)
@@ -128,13 +128,13 @@ func (d *told) awaitWord(t *testing.T, wanted func(plan.Observed) bool) {
 		select {
 		case <-d.now:
 		case <-deadline:
-			t.Fatalf("the run was not told within 30 s what it waits for: %+v", d.seen)
+			t.Fatalf("the run was not told within 2 min what it waits for: %+v", d.seen)
 		}
 	}
 }
 
 var watched = plan.Watch{Run: "run-1", Kind: run.Drill, Probe: plan.Probe{Name: "orders/entry", System: "orders", Function: "entry",
-	Weight: 60, Vantage: "osaka", Interval: run.Duration(5 * time.Millisecond), Timeout: run.Duration(time.Second)}}
+	Weight: 60, Vantage: "osaka", Interval: run.Duration(5 * time.Millisecond), Timeout: run.Duration(30 * time.Second)}}
 
 // attempt is one activity attempt in the SDK's test environment.
 type attempt struct {
@@ -435,11 +435,11 @@ func TestMarkersAreFewerOnceServiceHasHeld(t *testing.T) {
 		t.Helper()
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
-		for deadline := time.After(30 * time.Second); !is(); {
+		for deadline := time.After(2 * time.Minute); !is(); {
 			select {
 			case <-tick.C:
 			case <-deadline:
-				t.Fatalf("not within 30 s: %s", what)
+				t.Fatalf("not within 2 min: %s", what)
 			}
 		}
 	}

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities/process"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 type with map[string]any
@@ -56,7 +58,7 @@ func worker(spec string) {
 		panic(err)
 	}
 	go func() {
-		for {
+		for range time.Tick(time.Millisecond) {
 			if _, err := os.Stat(filepath.Join(target.State, "app.json")); err == nil {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			}
@@ -83,12 +85,11 @@ func site(t *testing.T, spec process.Program) *sitetest.Site {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func sh(script string) []string { return []string{"/bin/sh", "-c", script} }
@@ -156,8 +157,8 @@ func TestWhatDoesNotComeUp(t *testing.T) {
 		kind  string
 		words []string
 	}{
-		"ends":      {process.Program{Argv: sh("echo the licence has run out >&2; exit 3")}, with{}, plan.ErrFinding, []string{"right after its start", "exit status 3", "the licence has run out"}},
-		"deaf":      {process.Program{Argv: sh("echo warming up; exec sleep 1000")}, with{"listen": freeAddress(t), "steady": "20ms", "within": "300ms"}, plan.ErrFinding, []string{"not up within", "does not accept", "warming up"}},
+		"ends":      {process.Program{Argv: sh("echo the licence has run out >&2; exit 3")}, with{"steady": "1m", "within": "2m"}, plan.ErrFinding, []string{"right after its start", "exit status 3", "the licence has run out"}},
+		"deaf":      {process.Program{Argv: sh("echo warming up; exec sleep 1000")}, with{"listen": freeAddress(t), "steady": "20ms", "within": "5s"}, plan.ErrFinding, []string{"not up within", "does not accept", "warming up"}},
 		"missing":   {process.Program{Argv: []string{"/no/such/program"}}, with{}, plan.ErrRefused, []string{"nothing was started"}},
 		"relative":  {process.Program{Argv: []string{"sleep", "1"}}, with{}, plan.ErrRefused, []string{"absolute path"}},
 		"no argv":   {process.Program{}, with{}, plan.ErrRefused, []string{"has no argv"}},
@@ -375,11 +376,12 @@ func TestFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	var at process.Shown
-	for !at.Frozen {
+	waittest.Eventually(t, time.Minute, func() string {
 		if _, err := s.Act(s.Step("process.status", with{"process": "app"}), &at); err != nil {
 			t.Fatal(err)
 		}
-	}
+		return map[bool]string{false: "it is stopped, and not seen to be frozen"}[at.Frozen]
+	})
 	if at.Running {
 		t.Fatalf("%+v", at)
 	}

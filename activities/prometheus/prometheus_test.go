@@ -3,7 +3,6 @@ package prometheus
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/waittest"
@@ -38,14 +38,13 @@ func start(t *testing.T) (url string, queue *atomic.Int64) {
 		fmt.Fprintf(w, "orders_queue %d\n", queue.Load())
 	}))
 	t.Cleanup(target.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	dir := t.TempDir()
-	config := fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n  - job_name: orders\n    static_configs: [{targets: [%q]}]\n", strings.TrimPrefix(target.URL, "http://"))
+	config := fmt.Sprintf("global: {scrape_interval: 2s, scrape_timeout: 2s}\nscrape_configs:\n  - job_name: orders\n    static_configs: [{targets: [%q]}]\n", strings.TrimPrefix(target.URL, "http://"))
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +67,9 @@ func start(t *testing.T) (url string, queue *atomic.Int64) {
 		}
 	})
 	url = "http://" + address
-	ctx := waittest.Context(t, 30*time.Second)
-	waittest.Eventually(t, 30*time.Second, func() string {
-		if _, err := query(ctx, Query{URL: url, Query: "orders_queue", Expect: "samples == 1", Wait: run.Duration(20 * time.Second)}); err != nil {
+	ctx := waittest.Context(t, 3*time.Minute)
+	waittest.Eventually(t, 3*time.Minute, func() string {
+		if _, err := query(ctx, Query{URL: url, Query: "orders_queue", Expect: "samples == 1", Wait: run.Duration(time.Minute)}); err != nil {
 			return fmt.Sprintf("prometheus does not answer: %v", err)
 		}
 		return ""
@@ -81,7 +80,7 @@ func start(t *testing.T) (url string, queue *atomic.Int64) {
 func TestAStepWaitsForWhatTheMonitoringSees(t *testing.T) {
 	url, queue := start(t)
 	queue.Store(7)
-	p := Query{URL: url, Query: "orders_queue", Expect: "value == 7.0", MaxAge: run.Duration(time.Minute), Wait: run.Duration(20 * time.Second)}
+	p := Query{URL: url, Query: "orders_queue", Expect: "value == 7.0", MaxAge: run.Duration(time.Minute), Wait: run.Duration(time.Minute)}
 	out, err := query(t.Context(), p)
 	if err != nil || out.Value != 7 || out.Samples != 1 {
 		t.Fatalf("%+v %v", out, err)
@@ -91,7 +90,7 @@ func TestAStepWaitsForWhatTheMonitoringSees(t *testing.T) {
 		t.Errorf("a queue that is not empty: %v", err)
 	}
 	queue.Store(0)
-	p.Wait = run.Duration(20 * time.Second)
+	p.Wait = run.Duration(time.Minute)
 	if out, err := query(t.Context(), p); err != nil || out.Value != 0 {
 		t.Errorf("%+v %v", out, err)
 	}

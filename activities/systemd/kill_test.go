@@ -34,7 +34,7 @@ func TestKill(t *testing.T) {
 	m := systemdtest.Start(t)
 	s := twoServices(t, m, "always")
 	before := status(t, s)
-	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "20s"})
+	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "2m"})
 	if seen := s.Look(step); seen.Sight != plan.HoldsNot || seen.Partial {
 		t.Fatalf("before: %+v", seen)
 	}
@@ -71,7 +71,7 @@ func TestKill(t *testing.T) {
 func TestKillRescues(t *testing.T) {
 	m := systemdtest.Start(t)
 	s := twoServices(t, m, "no")
-	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "5s"})
+	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "20s"})
 	r := s.Ready(step)
 	if len(r.Problems) != 1 {
 		t.Fatalf("ready: %v", r.Problems)
@@ -80,7 +80,7 @@ func TestKillRescues(t *testing.T) {
 		t.Errorf("ready: %+v", p)
 	}
 	var out systemd.Killed
-	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 5 {
+	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 20 {
 		t.Fatalf("%+v %v", out, err)
 	}
 	if at := status(t, s); at.Active != "active" {

@@ -77,7 +77,7 @@ func Start(t testing.TB, o Options) *Cluster {
 		peer := fmt.Sprintf("http://127.0.0.1:%d", ports[2*i+1])
 		m.argv = append([]string{binary, "--name=" + m.Name, "--data-dir=" + m.Dir, "--listen-client-urls=" + m.URL, "--advertise-client-urls=" + m.URL,
 			"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=" + strings.Join(peers, ","),
-			"--initial-cluster-token=" + token(ports), "--heartbeat-interval=50", "--election-timeout=500", "--logger=zap"}, own...)
+			"--initial-cluster-token=" + token(ports), "--heartbeat-interval=200", "--election-timeout=3000", "--logger=zap"}, own...)
 		if o.Env != nil {
 			m.env = o.Env(m.Name)
 		}
@@ -161,7 +161,7 @@ func (c *Cluster) URLs() []string {
 // Put writes a key, and waits for a leader to take it.
 func (c *Cluster) Put(t testing.TB, key, value string) (revision int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for {
 		within, done := context.WithTimeout(ctx, 3*time.Second)
@@ -171,7 +171,7 @@ func (c *Cluster) Put(t testing.TB, key, value string) (revision int64) {
 			return put.Header.Revision
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("put %s within 30s: %v", key, err)
+			t.Fatalf("put %s within 2m: %v", key, err)
 		}
 	}
 }
@@ -179,7 +179,7 @@ func (c *Cluster) Put(t testing.TB, key, value string) (revision int64) {
 // Leader is the member that leads.
 func (c *Cluster) Leader(t testing.TB) *Member {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		for _, m := range c.Members {
@@ -191,6 +191,6 @@ func (c *Cluster) Leader(t testing.TB) *Member {
 			}
 		}
 	}
-	t.Fatal("no member leads within 30s")
+	t.Fatal("no member leads within 2m")
 	return nil
 }

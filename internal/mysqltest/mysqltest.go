@@ -207,7 +207,7 @@ slave_net_timeout = 10
 		return nil
 	}
 	s := &Server{Instance: i, Target: mylink.Target{Name: name, Site: name, Spec: mylink.Server{Host: "127.0.0.1", Port: port, User: User,
-		Password: activities.NewSecret(Password), TLS: "disable", Data: i.Data, Config: i.Config, Defaults: i.Defaults, RunAs: i.RunAs, StopTimeout: run.Duration(20 * time.Second)}}}
+		Password: activities.NewSecret(Password), TLS: "disable", Data: i.Data, Config: i.Config, Defaults: i.Defaults, RunAs: i.RunAs, StopTimeout: run.Duration(time.Minute)}}}
 	c, err := mylink.Connect(ctx, local, "", 0)
 	if err != nil {
 		t.Error(err)

@@ -12,7 +12,7 @@ import (
 // Freeze hangs the server: it is stopped, its port still takes connections.
 func (s *Server) Freeze(t testing.TB) {
 	t.Helper()
-	if err := s.Instance.Freeze(Context(t, 10*time.Second)); err != nil {
+	if err := s.Instance.Freeze(Context(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -28,7 +28,7 @@ func (s *Server) Thaw(t testing.TB) {
 // Kill9 ends the server as a power loss does and says when.
 func (s *Server) Kill9(t testing.TB) time.Time {
 	t.Helper()
-	at, err := s.Instance.Kill(Context(t, 10*time.Second))
+	at, err := s.Instance.Kill(Context(t, time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func (s *Server) StartServer(t testing.TB) {
 // Connect opens a connection that ends with the test.
 func (s *Server) Connect(t testing.TB) *mylink.Conn {
 	t.Helper()
-	c, err := mylink.Connect(Context(t, 10*time.Second), s.Target, "", 0)
+	c, err := mylink.Connect(Context(t, time.Minute), s.Target, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func Dir(t testing.TB) string {
 func (p *Pair) server(i *pgcluster.Instance) *Server {
 	return &Server{Instance: i, Target: pglink.Target{Name: i.Name, Site: i.Name, Spec: pglink.Server{
 		Host: i.Host, Port: i.Port, Database: "postgres", User: p.User, Password: activities.NewSecret(p.Password), SSLMode: "disable",
-		Data: i.Data, Config: i.Config, Bin: i.Bin, RunAs: i.RunAs, Stop: run.Duration(10 * time.Second)}}}
+		Data: i.Data, Config: i.Config, Bin: i.Bin, RunAs: i.RunAs, Stop: run.Duration(time.Minute)}}}
 }
 
 // Waiting as waittest does it, for those who have this package at hand.
@@ -119,7 +119,7 @@ var (
 // Freeze hangs the server: every process is stopped, its port still takes connections.
 func (s *Server) Freeze(t testing.TB) {
 	t.Helper()
-	if err := s.Instance.Freeze(Context(t, 10*time.Second)); err != nil {
+	if err := s.Instance.Freeze(Context(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,7 +135,7 @@ func (s *Server) Thaw(t testing.TB) {
 // Kill9 ends the server as a power loss does and says when.
 func (s *Server) Kill9(t testing.TB) time.Time {
 	t.Helper()
-	at, err := s.Instance.Kill(Context(t, 10*time.Second))
+	at, err := s.Instance.Kill(Context(t, time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (s *Server) StallReceiver(t testing.TB) (resume func()) {
 // Connect opens a connection that ends with the test.
 func (s *Server) Connect(t testing.TB) *pglink.Conn {
 	t.Helper()
-	c, err := pglink.Connect(Context(t, 10*time.Second), s.Target, "", 0)
+	c, err := pglink.Connect(Context(t, time.Minute), s.Target, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

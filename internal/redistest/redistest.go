@@ -104,7 +104,7 @@ func (s *Server) StartServer(t testing.TB) {
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	s.cmd, s.ended = cmd, ended
-	Eventually(t, 20*time.Second, func() string {
+	Eventually(t, 2*time.Minute, func() string {
 		if _, err := s.try(t, "PING"); err != nil {
 			return err.Error()
 		}
