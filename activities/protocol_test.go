@@ -244,7 +244,7 @@ func TestKilledWorkerNeverActsTwice(t *testing.T) {
 			if n := effects(b.file); n != c.effects {
 				t.Fatalf("%d effects after the kill, want %d", n, c.effects)
 			}
-			if seen := b.settle(b.call(1, writing{}), 10*time.Second); seen.Sight != c.sight {
+			if seen := b.settle(b.call(1, writing{}), time.Minute); seen.Sight != c.sight {
 				t.Fatalf("seen: %+v, want %s", seen, c.sight)
 			}
 			// The same call again, as a queue that delivers twice would: the goal is seen
@@ -275,14 +275,14 @@ func TestFrozenWorkerIsWaitedFor(t *testing.T) {
 	b := newBench(t)
 	call := b.call(1, writing{At: "begun", How: "stop"})
 	w := b.frozen(call)
-	seen := b.settle(call, 300*time.Millisecond)
+	seen := b.settle(call, 3*time.Second)
 	if seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, fmt.Sprintf("process %d", w.Process.Pid)) || !strings.Contains(seen.Detail, "stopped") {
 		t.Fatalf("while it is frozen: %+v", seen)
 	}
 	if answer := w.thaw(t); answer != "<nil>" {
 		t.Fatalf("thawed: %s", answer)
 	}
-	if seen := b.settle(call, 10*time.Second); seen.Sight != plan.Holds {
+	if seen := b.settle(call, time.Minute); seen.Sight != plan.Holds {
 		t.Fatalf("after it went on: %+v", seen)
 	}
 	if n := effects(b.file); n != 1 {
@@ -298,7 +298,7 @@ func TestFrozenWorkerThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = w.Wait()
-	if seen := b.settle(call, 10*time.Second); seen.Sight != plan.HoldsNot {
+	if seen := b.settle(call, time.Minute); seen.Sight != plan.HoldsNot {
 		t.Fatalf("after it was killed: %+v", seen)
 	}
 }
@@ -308,7 +308,7 @@ func TestLateAttemptIsRefused(t *testing.T) {
 	b := newBench(t)
 	call := b.call(1, writing{At: "look", How: "stop"})
 	w := b.frozen(call)
-	if seen := b.settle(b.call(1, writing{}), 10*time.Second); seen.Sight != plan.HoldsNot || !seen.Never || !strings.Contains(seen.Detail, "never begun") {
+	if seen := b.settle(b.call(1, writing{}), time.Minute); seen.Sight != plan.HoldsNot || !seen.Never || !strings.Contains(seen.Detail, "never begun") {
 		t.Fatalf("settled: %+v", seen)
 	}
 	if _, err := b.site.act(context.Background(), writeLine, b.call(2, writing{File: b.file + ".2"})); err != nil {
@@ -354,7 +354,7 @@ func TestSettlingWaitsForTheAttemptInFlight(t *testing.T) {
 		answered <- err
 	}()
 	<-inside
-	if seen := b.settle(call, 200*time.Millisecond); seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "still at it") {
+	if seen := b.settle(call, 2*time.Second); seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "still at it") {
 		t.Fatalf("in flight: %+v", seen)
 	}
 	settled := make(chan plan.Looked)

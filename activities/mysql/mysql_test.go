@@ -19,7 +19,7 @@ const minute = run.Duration(time.Minute)
 
 // as is the context of a step of run r.
 func as(t testing.TB, r string) context.Context {
-	return activities.WithCall(mysqltest.Context(t, 3*time.Minute), plan.Call{Run: r, Kind: run.Drill, Depth: run.Live, System: "orders", Step: "s", Token: 1})
+	return activities.WithCall(mysqltest.Context(t, 15*time.Minute), plan.Call{Run: r, Kind: run.Drill, Depth: run.Live, System: "orders", Step: "s", Token: 1})
 }
 
 func kindOf(err error) string {

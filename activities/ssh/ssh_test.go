@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func host(s *sshtest.Server) Target {
-	return Target{Name: "app1", Spec: Host{Host: "127.0.0.1", Port: s.Port, User: s.User, HostKey: s.HostKey, Key: activities.NewSecret(s.Key), Within: run.Duration(10 * time.Second)}}
+	return Target{Name: "app1", Spec: Host{Host: "127.0.0.1", Port: s.Port, User: s.User, HostKey: s.HostKey, Key: activities.NewSecret(s.Key), Within: run.Duration(time.Minute)}}
 }
 
 func kind(err error) string {
@@ -137,9 +137,10 @@ func TestACancelledStepEndsTheProgram(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		for ctx.Err() == nil {
-			if b, err := os.ReadFile(pidFile); err == nil && strings.HasSuffix(string(b), "\n") {
+		for range time.Tick(10 * time.Millisecond) {
+			if b, err := os.ReadFile(pidFile); err == nil && strings.HasSuffix(string(b), "\n") || ctx.Err() != nil {
 				cancel()
+				return
 			}
 		}
 	}()
@@ -165,8 +166,10 @@ func TestALostConnectionLeavesTheProgramAtWorkAndSaysSo(t *testing.T) {
 		_, err := execute(ctx, p)
 		ended <- err
 	}()
-	for b := []byte(nil); !strings.HasSuffix(string(b), "\n"); b, _ = os.ReadFile(dir + "/pid") {
-	}
+	waittest.Eventually(t, 2*time.Minute, func() string {
+		b, _ := os.ReadFile(dir + "/pid")
+		return map[bool]string{false: "the program has not written its number"}[strings.HasSuffix(string(b), "\n")]
+	})
 	for _, pid := range s.Sessions(t) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -217,8 +220,10 @@ func TestAProgramWithoutItsEnvironmentIsSeenAtWork(t *testing.T) {
 		_, err := execute(ctx, p)
 		ended <- err
 	}()
-	for b := []byte(nil); !strings.HasSuffix(string(b), "\n"); b, _ = os.ReadFile(dir + "/pid") {
-	}
+	waittest.Eventually(t, 2*time.Minute, func() string {
+		b, _ := os.ReadFile(dir + "/pid")
+		return map[bool]string{false: "the program has not written its number"}[strings.HasSuffix(string(b), "\n")]
+	})
 	for _, pid := range s.Sessions(t) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -245,7 +250,7 @@ func gone(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	pid := strings.TrimSpace(string(b))
-	waittest.Eventually(t, 10*time.Second, func() string {
+	waittest.Eventually(t, 2*time.Minute, func() string {
 		if stat, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
 			return "process " + pid + " still runs"
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/authority"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
@@ -46,12 +46,11 @@ func TestAlertsReachAnAlertmanager(t *testing.T) {
 		"rules/alerts.yaml": "groups: [{name: test, rules: [{alert: Fires, expr: vector(1)}]}]"} {
 		put(t, filepath.Join(dir, name), text)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := ln.Addr().String()
-	_ = ln.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	var said bytes.Buffer
 	cmd := exec.Command("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s", "--web.listen-address="+address)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said

@@ -212,7 +212,7 @@ func TestMusterRunsUnderItsUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := strconv.Itoa(free)
-	text := strings.Replace(upUnit(t, repo, data, filepath.Join(repo, "scenarios", "cases"), port), "WatchdogSec=30s", "WatchdogSec=3s", 1)
+	text := strings.Replace(upUnit(t, repo, data, filepath.Join(repo, "scenarios", "cases"), port), "WatchdogSec=30s", "WatchdogSec=15s", 1)
 	for _, kept := range []string{"SystemCallFilter=@system-service", "NoNewPrivileges=yes", "MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=", "Type=notify", "Restart=always"} {
 		if !strings.Contains(text, kept) {
 			t.Fatalf("%s is not in what is tested:\n%s", kept, text)
@@ -242,7 +242,7 @@ func TestMusterRunsUnderItsUnit(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	waittest.Eventually(t, time.Minute, func() string {
+	waittest.Eventually(t, 3*time.Minute, func() string {
 		if m.Starts(t, "muster.service") < 2 {
 			return "it hangs, and is not started again"
 		}

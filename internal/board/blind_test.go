@@ -75,7 +75,7 @@ func (w *world) recordBlind() string {
 // hears reads what a stream says first.
 func (b *browser) hears(path string) string {
 	b.w.t.Helper()
-	ctx, stop := context.WithTimeout(b.w.t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(b.w.t.Context(), within)
 	defer stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.w.url+path, nil)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestStrangersAreNotKilledByHand(t *testing.T) {
 		}
 	}
 	newOperator(t, "", spec(t, "app", "process", map[string]any{"pid_file": pid, "executable": sleep, "words": []string{"600"}})).paste(t, "process.kill", map[string]any{"process": "app"})
-	waittest.Eventually(t, 10*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		if lives() {
 			return "the program itself still runs"
 		}
@@ -105,14 +105,14 @@ func TestProcessesAreStartedByHand(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	o := newOperator(t, "", spec(t, "app", "process", map[string]any{"argv": []string{"/bin/sh", "-c", `echo "up $LEVEL"; exec sleep 600`}, "env": map[string]string{"LEVEL": "2"}, "state": state}))
 	o.paste(t, "process.start", map[string]any{"process": "app"})
-	waittest.Eventually(t, 10*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		if b, err := os.ReadFile(filepath.Join(state, "app.log")); err != nil || string(b) != "up 2\n" {
 			return fmt.Sprintf("its log: %q %v", b, err)
 		}
 		return ""
 	})
 	var pid string
-	waittest.Eventually(t, 10*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		for line := range strings.Lines(o.paste(t, "process.stop", map[string]any{"process": "app"})) {
 			if f := strings.Fields(line); len(f) == 3 && f[1] == "sleep" {
 				pid = f[0]

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // This test binary plays the programs that are run.
@@ -38,14 +40,15 @@ func TestEndKillsWhatDoesNotObey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
+	waittest.Eventually(t, time.Minute, func() string {
 		if b, err := os.ReadFile(log); err == nil && strings.Contains(string(b), "ready") {
-			break
+			return ""
 		}
 		if p.Ended() {
 			t.Fatal(p.Failure())
 		}
-	}
+		return "it is not ready"
+	})
 	hurried, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := p.End(hurried); err == nil || !strings.Contains(err.Error(), "was killed") {

@@ -101,7 +101,7 @@ func (w *world) raised(k lookout.Kind) (n int) {
 
 func (w *world) wait(k lookout.Kind, n int) {
 	w.t.Helper()
-	waittest.Eventually(w.t, 20*time.Second, func() string {
+	waittest.Eventually(w.t, time.Minute, func() string {
 		if got := w.raised(k); got != n {
 			return fmt.Sprintf("%d alarms %s, want %d", got, k, n)
 		}
@@ -201,7 +201,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 // tellings waits until so many alarms of a kind have been told.
 func (w *world) tellings(k lookout.Kind, want int) {
 	w.t.Helper()
-	waittest.Eventually(w.t, 20*time.Second, func() string {
+	waittest.Eventually(w.t, time.Minute, func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		n := 0
@@ -302,7 +302,7 @@ func TestADocumentThatCannotBeReadStopsNothing(t *testing.T) {
 	stop()
 	w.later(8 * 24 * time.Hour)
 	w.server()
-	waittest.Eventually(t, 20*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		docs, err := w.store.DocumentsOf(t.Context(), "security-alarm")
 		if err != nil || len(docs) > 0 {
 			return fmt.Sprintf("%d documents that are long over, %v", len(docs), err)
@@ -324,7 +324,7 @@ func TestWhoWasNotReachedIsToldLater(t *testing.T) {
 	w.mu.Unlock()
 	w.later(3 * time.Minute)
 	w.server()
-	waittest.Eventually(t, 20*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(w.told) != 1 {

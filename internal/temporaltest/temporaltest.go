@@ -100,7 +100,7 @@ func (e *Engine) Queue(t testing.TB) string {
 func (e *Engine) NewClient(t testing.TB) (c client.Client, namespace string) {
 	t.Helper()
 	namespace = "test-" + strings.ToLower(rand.Text()[:12])
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if _, err := e.Client.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
