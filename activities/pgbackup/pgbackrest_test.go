@@ -69,7 +69,7 @@ func openVault(t *testing.T) *vault {
 func (v *vault) rest(t *testing.T, args ...string) {
 	t.Helper()
 	env := []string{"PGPASSWORD=" + v.live.Target.Spec.Password.Reveal()}
-	if _, err := v.tool.Run(pgtest.Context(t, time.Minute), env, "pgbackrest", append([]string{"--config=" + v.store.Spec.Config, "--stanza=orders", "--log-level-console=warn"}, args...)...); err != nil {
+	if _, err := v.tool.Run(pgtest.Context(t, 10*time.Minute), env, "pgbackrest", append([]string{"--config=" + v.store.Spec.Config, "--stanza=orders", "--log-level-console=warn"}, args...)...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -78,7 +78,7 @@ func (v *vault) rest(t *testing.T, args ...string) {
 func (v *vault) archived(t *testing.T) {
 	t.Helper()
 	name := pgtest.Value[string](t, v.live, "SELECT pg_walfile_name(pg_switch_wal())")
-	pgtest.Eventually(t, 20*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if last := pgtest.Value[*string](t, v.live, "SELECT last_archived_wal FROM pg_stat_archiver"); last == nil || *last < name {
 			return name + " is not archived"
 		}

@@ -58,7 +58,7 @@ func open(t *testing.T) *shop {
 // call is a step of a run of its own.
 func (s *shop) call(t *testing.T) context.Context {
 	s.runs++
-	return activities.WithCall(pgtest.Context(t, time.Minute), plan.Call{Run: fmt.Sprintf("r%d", s.runs), System: "orders", Step: "s"})
+	return activities.WithCall(pgtest.Context(t, 10*time.Minute), plan.Call{Run: fmt.Sprintf("r%d", s.runs), System: "orders", Step: "s"})
 }
 
 func (s *shop) order(t *testing.T, n int) time.Time {
@@ -69,7 +69,7 @@ func (s *shop) order(t *testing.T, n int) time.Time {
 // archive closes the current segment and waits until it is in the archive.
 func (s *shop) archive(t *testing.T) {
 	name := pgtest.Value[string](t, s.live, "SELECT pg_walfile_name(pg_switch_wal())")
-	pgtest.Eventually(t, 20*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if _, err := os.Stat(filepath.Join(s.store.Spec.WAL, name)); err != nil {
 			return err.Error()
 		}

@@ -19,7 +19,7 @@ import (
 // as if nothing had happened and its recovery time is proven; of how long muster itself was away nothing is claimed.
 func TestTheDrillOfMusterOnOneMachine(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	repo, err := filepath.Abs("../..")
 	if err != nil {
