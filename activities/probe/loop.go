@@ -41,6 +41,15 @@ func (c *clock) slept(now time.Time, silence time.Duration) bool {
 	return true
 }
 
+const (
+	// apart is how much later the numbers of a start's markers begin than those before it: an attempt that was frozen
+	// may wake and plant a few more of its own.
+	apart = 1000
+	// starts are how many before it one may find to have planted what their log does not have: a worker that was
+	// killed between the two. Without a way past them the service would look down for good.
+	starts = 20
+)
+
 // loop takes a sample every interval until ctx ends. A sample that takes longer than
 // an interval delays the next one, which then begins at once; the grid stays.
 func (w *watch) loop(ctx context.Context) {
@@ -70,6 +79,16 @@ func (w *watch) loop(ctx context.Context) {
 		glance := w.glance != nil && w.tally.spares(from, w.calm, w.Spacing.Std())
 		w.mu.Unlock()
 		fate, level, why := w.sample(ctx, n, glance)
+		for range starts {
+			if fate != taken {
+				break
+			}
+			n += apart
+			fate, level, why = w.sample(ctx, n, glance)
+		}
+		if fate == taken {
+			fate = failed
+		}
 		ended := time.Now()
 		if ctx.Err() != nil && fate != ok {
 			return // it was cut off by us, which says nothing about the target

@@ -31,6 +31,8 @@ func lookMarkers(w plan.Watch, p Markers) (looker, error) {
 			switch {
 			case err == nil:
 				return ok, ""
+			case pglink.Code(err) == pglink.CodeUniqueViolation:
+				return taken, err.Error()
 			case sent(err):
 				return unknown, err.Error()
 			}

@@ -268,6 +268,26 @@ func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
 	}
 }
 
+// A worker that is killed between a marker and its line in the log leaves a number that the next start comes upon: the
+// service is not down for that.
+func TestAMarkerThatTheLogDoesNotHaveHidesNoService(t *testing.T) {
+	p := pgtest.StartPair(t)
+	dir, told := t.TempDir(), newTold()
+	a := planting(t, p, told, dir)
+	told.await(t, true)
+	planted(t, p.Tokyo, 5)
+	close(a.stop)
+	<-a.ended
+	p.Tokyo.Exec(t, "INSERT INTO muster_markers SELECT run, probe, max(seq) + n, now() FROM muster_markers, generate_series(1001, 4001, 1000) AS n GROUP BY run, probe, n")
+	again := newTold()
+	b := planting(t, p, again, dir)
+	again.await(t, true)
+	planted(t, p.Tokyo, pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM muster_markers")+5)
+	if o := b.end(t); o.Markers.Lost != 0 || len(o.Transitions) != 1 || !o.Transitions[0].Up {
+		t.Errorf("markers = %+v, transitions %+v; want none lost, and up all the while", o.Markers, o.Transitions)
+	}
+}
+
 // A run starts a silent probe again, and another worker of the site takes it, which has none of the logs: its markers are none of those that
 // are there already.
 func TestMarkersGoOnAtAnotherWorkerOfTheSite(t *testing.T) {

@@ -33,6 +33,8 @@ func lookMySQLMarkers(w plan.Watch, p MySQLMarkers) (looker, error) {
 			switch {
 			case err == nil:
 				return ok, ""
+			case mylink.Code(err) == mylink.CodeDuplicateKey:
+				return taken, err.Error()
 			case sentToMySQL(err):
 				return unknown, err.Error()
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // plantingMySQL is a marker probe on a pair of real servers.
@@ -155,5 +156,23 @@ func TestMySQLMarkersKeepOutOfWhatIsFenced(t *testing.T) {
 	p.Tokyo.Thaw(t)
 	if n := markersOn(t, p.Tokyo); n != held {
 		t.Errorf("the fenced server went from %d to %d markers", held, n)
+	}
+}
+
+// A number that an earlier start has used is told from a service that is down.
+func TestAMySQLMarkersNumberThatIsTakenIsNoOutage(t *testing.T) {
+	s := mysqltest.StartOne(t)
+	l, err := lookMySQLMarkers(watched, MySQLMarkers{Servers: []activities.Target[mylink.Server]{s.Target}, Database: "muster"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	for i, want := range []fate{ok, taken} {
+		if got, why := l.look(waittest.Context(t, time.Minute), 7); got != want {
+			t.Errorf("look %d with the same number: %v (%s), want %v", i+1, got, why, want)
+		}
+	}
+	if got, why := l.look(waittest.Context(t, time.Minute), 8); got != ok {
+		t.Errorf("with the next number: %v (%s)", got, why)
 	}
 }

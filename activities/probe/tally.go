@@ -23,6 +23,7 @@ const (
 	failed  fate = iota // it was refused, or could not be tried
 	ok                  // it was served
 	unknown             // a marker was sent and never answered: neither lost nor kept
+	taken               // the marker's number is that of an earlier start; never kept, another number is tried
 )
 
 // sample is one look at the target.

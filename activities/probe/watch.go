@@ -334,8 +334,7 @@ func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.
 		look.gauge.resume(t)
 	}
 	if t.seq > 0 {
-		// An attempt that was frozen may wake and plant a few more of its own.
-		t.seq += 1000
+		t.seq += apart
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	one.cancel = cancel

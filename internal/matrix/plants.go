@@ -377,4 +377,9 @@ var plants = map[int]Plant{
 		Old:  "			case !known:",
 		New:  "			case !known && carries:",
 		By:   Proof{Package: "internal/proc", Test: "TestOneThatBecomesAnotherProgramIsFoundAllTheWhile"}},
+	77: {Breaks: "a number that an earlier start has used is an outage",
+		File: "activities/probe/markers.go",
+		Old:  "			case pglink.Code(err) == pglink.CodeUniqueViolation:",
+		New:  "			case err == nil:",
+		By:   Proof{Package: "activities/probe", Test: "TestAMarkerThatTheLogDoesNotHaveHidesNoService"}},
 }

@@ -140,5 +140,8 @@ func moments() []Row {
 		{N: 76, Group: "K", Fault: "a program is looked for while it becomes another (exec), and shows no environment",
 			Holds:  "it is seen: not started a second time, and not taken for gone",
 			Proofs: all(tests("internal/proc", "TestOneThatBecomesAnotherProgramIsFoundAllTheWhile"), tests("activities/process", "TestOutlivesItsWorker"))},
+		{N: 77, Group: "K", Fault: "kill -9 of a worker between a probe's marker and its line in the log",
+			Holds:  "the next start takes other numbers: the service does not look down for that",
+			Proofs: all(tests("activities/probe", "TestAMarkerThatTheLogDoesNotHaveHidesNoService", "TestAMySQLMarkersNumberThatIsTakenIsNoOutage"), long(tests("internal/demo", "TestKilledAtTheWorstMoments")))},
 	}
 }

@@ -221,6 +221,7 @@ const (
 	CodeAccessDenied   = 1045
 	CodeTooMany        = 1040 // connections
 	CodeShutdown       = 1053
+	CodeDuplicateKey   = 1062
 	CodeUnknownThread  = 1094
 	CodeNoSuchTable    = 1146
 	CodeNoSuchDatabase = 1049

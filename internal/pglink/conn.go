@@ -147,6 +147,7 @@ const (
 	CodeCannotConnect   = "57P03" // starting up, shutting down or in recovery
 	CodeAdminShutdown   = "57P01"
 	CodeDuplicateObject = "42710"
+	CodeUniqueViolation = "23505"
 	CodeUndefinedTable  = "42P01"
 	CodeUndefinedObject = "42704"
 )
