@@ -47,7 +47,9 @@ func TestAnEtcdClusterLosesItsLeaderAndItsSnapshotComesBack(t *testing.T) {
 		system := doc["systems"].([]any)[0].(map[string]any)
 		system["objectives"].(map[string]any)["rto"] = "10m" // how fast this machine is proves nothing
 		function := system["functions"].([]any)[0].(map[string]any)
-		function["probe"].(map[string]any)["with"].(map[string]any)["url"] = c.Members[1].URL + "/health"
+		probe := function["probe"].(map[string]any)
+		probe["with"].(map[string]any)["url"] = c.Members[1].URL + "/health"
+		probe["timeout"] = "10s" // nor is a moment in which it got no turn a gap
 	})
 	o, _ := options(t, plans)
 	u := begin(t, o)
