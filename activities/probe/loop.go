@@ -79,10 +79,7 @@ func (w *watch) loop(ctx context.Context) {
 		glance := w.glance != nil && w.tally.spares(from, w.calm, w.Spacing.Std())
 		w.mu.Unlock()
 		fate, level, why := w.sample(ctx, n, glance)
-		for range starts {
-			if fate != taken {
-				break
-			}
+		for tries := 0; fate == taken && tries < starts; tries++ {
 			n += apart
 			fate, level, why = w.sample(ctx, n, glance)
 		}

@@ -64,6 +64,18 @@ func planted(t *testing.T, s *pgtest.Server, n int) {
 	})
 }
 
+// plantedBefore is the folder of a probe that planted some markers and whose worker was stopped.
+func plantedBefore(t *testing.T, p *pgtest.Pair) string {
+	t.Helper()
+	dir, told := t.TempDir(), newTold()
+	a := planting(t, p, told, dir)
+	told.await(t, true)
+	planted(t, p.Tokyo, 5)
+	close(a.stop)
+	<-a.ended
+	return dir
+}
+
 // glancing is a probe of a run of its own.
 var glancing = func() plan.Watch {
 	w := watched
@@ -251,12 +263,7 @@ func TestFrozenPrimaryDoesNotHideTheNewOne(t *testing.T) {
 
 func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
 	p := pgtest.StartPair(t)
-	dir, told := t.TempDir(), newTold()
-	a := planting(t, p, told, dir)
-	told.await(t, true)
-	planted(t, p.Tokyo, 5)
-	close(a.stop)
-	<-a.ended
+	dir := plantedBefore(t, p)
 	again := newTold()
 	b := planting(t, p, again, dir)
 	again.await(t, true)
@@ -272,12 +279,7 @@ func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
 // service is not down for that.
 func TestAMarkerThatTheLogDoesNotHaveHidesNoService(t *testing.T) {
 	p := pgtest.StartPair(t)
-	dir, told := t.TempDir(), newTold()
-	a := planting(t, p, told, dir)
-	told.await(t, true)
-	planted(t, p.Tokyo, 5)
-	close(a.stop)
-	<-a.ended
+	dir := plantedBefore(t, p)
 	p.Tokyo.Exec(t, "INSERT INTO muster_markers SELECT run, probe, max(seq) + n, now() FROM muster_markers, generate_series(1001, 4001, 1000) AS n GROUP BY run, probe, n")
 	again := newTold()
 	b := planting(t, p, again, dir)

@@ -122,7 +122,7 @@ func find(t Target) (p *found, why plan.Text, err error) {
 		return nil, activities.Lacking("process %d is a later one with the same number", "プロセス %d は同じ番号の後発のプロセス", n.PID), nil
 	default:
 		want := t.Spec.Executable
-		if want == "" && !slices.Contains(proc.Carrying(mark(t)), p.pid) { // scripts that end in exec become another program, and keep the mark
+		if want == "" && !proc.Carries(p.pid, mark(t)) { // scripts that end in exec become another program, and keep the mark
 			want = n.Executable
 		}
 		if other := mismatch(t, p, want); other != "" {

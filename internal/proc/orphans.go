@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -24,7 +23,7 @@ func EndCarrying(ctx context.Context, variable string, within time.Duration) err
 		}
 		for _, pid := range left {
 			p, err := os.FindProcess(pid) // holds on to this very process
-			if err != nil || !slices.Contains(Carrying(variable), pid) {
+			if err != nil || !Carries(pid, variable) {
 				continue
 			}
 			err = p.Signal(syscall.SIGKILL)

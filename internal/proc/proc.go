@@ -61,23 +61,28 @@ func (s Stat) Ended() bool { return s.State == "Z" || s.State == "X" }
 // Frozen reports whether a signal stopped the process.
 func (s Stat) Frozen() bool { return s.State == "T" || s.State == "t" }
 
-// Read reads /proc/PID/stat. The name in it may hold anything, so fields are counted
-// from its closing bracket.
+// Read reads /proc/PID/stat.
 func Read(pid int) (Stat, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return Stat{}, false
-	}
-	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
-	fields := strings.Fields(string(b[end+1:]))
-	if open < 0 || end < open || len(fields) < 20 {
+	name, fields := statOf(pid)
+	if len(fields) < 20 {
 		return Stat{}, false
 	}
 	parent, err1 := strconv.Atoi(fields[1])
 	group, err2 := strconv.Atoi(fields[2])
 	session, err3 := strconv.Atoi(fields[3])
 	start, err4 := strconv.ParseUint(fields[19], 10, 64)
-	return Stat{string(b[open+1 : end]), fields[0], parent, group, session, start}, errors.Join(err1, err2, err3, err4) == nil
+	return Stat{name, fields[0], parent, group, session, start}, errors.Join(err1, err2, err3, err4) == nil
+}
+
+// statOf takes /proc/PID/stat apart: proc(5) counts its fields from 1, and the first here, the state, is 3. The name may
+// hold anything, so they are counted from its closing bracket. None of a process that is gone.
+func statOf(pid int) (name string, fields []string) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if err != nil || open < 0 || end < open {
+		return "", nil
+	}
+	return string(b[open+1 : end]), strings.Fields(string(b[end+1:]))
 }
 
 // InSession is a process of a session that lives, whoever it belongs to, or 0. The kernel
@@ -105,9 +110,12 @@ func InSession(session int) int {
 // a worker started is found by it when the worker is gone. It sees those that this user
 // may look into. One that is just becoming another program (exec) shows no environment for
 // a moment, and is looked at again.
-func Carrying(variable string) []int {
-	var out []int
-	look := PIDs()
+func Carrying(variable string) []int { return carriers(PIDs(), variable) }
+
+// Carries reports the same of one process.
+func Carries(pid int, variable string) bool { return len(carriers([]int{pid}, variable)) > 0 }
+
+func carriers(look []int, variable string) (out []int) {
 	for again := 0; len(look) > 0 && again < 40; again++ {
 		if again > 0 {
 			time.Sleep(5 * time.Millisecond)
@@ -150,16 +158,11 @@ func carrying(pid int, variable string) (carries, known bool) {
 // environmentAt is where the end of a process's environment lies in its memory, another place in each
 // program that it becomes; "0" between two.
 func environmentAt(pid int) string {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return ""
+	const envEnd = 51 - 3
+	if _, fields := statOf(pid); len(fields) > envEnd {
+		return fields[envEnd]
 	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	const envEnd = 51 - 3 // proc(5) counts from 1, and the state, the first after the bracket, is 3
-	if len(fields) <= envEnd {
-		return ""
-	}
-	return fields[envEnd]
+	return ""
 }
 
 // PIDs lists the processes that can be seen from here.
