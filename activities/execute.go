@@ -235,9 +235,6 @@ func (s *Site) fault(ctx context.Context, err error) error {
 			}
 			err = plan.Caused(err, "cut off, since the worker lost touch with the engine or is stopping", "エンジンとの通信が途絶えたか、ワーカーが停止処理中のため、途中で打ち切った")
 		}
-		if err == context.DeadlineExceeded { // the library's words for it tell people nothing
-			err = plan.Wrong("not done within its time", "制限時間内に完了しなかった")
-		}
 		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}
 	var known []any // no other detail leaves the site

@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sort"
@@ -88,24 +87,30 @@ func FindingBoth(en, ja string, args ...any) error {
 	return Finding("%s", Lacking(en, ja, args...).Both())
 }
 
+func RefusedBoth(en, ja string, args ...any) error {
+	return Refused("%s", Lacking(en, ja, args...).Both())
+}
+
 // TwoWrite is FindingBoth of more than one side that takes writes.
 func TwoWrite(en, ja string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(Lacking(en, ja, args...).Both(), plan.ErrFinding, nil, plan.TwoWrite)
 }
 
-func RefusedBoth(en, ja string, args ...any) error {
-	return Refused("%s", Lacking(en, ja, args...).Both())
+// UnclearWriter is that nobody can tell whether exactly one side takes writes, with what kept each from telling.
+func UnclearWriter(why []error) error {
+	var all []plan.Text
+	for _, err := range why {
+		all = append(all, said(err))
+	}
+	return plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(all...))
 }
 
 // said is an error's text in both languages, as far as it speaks both.
 func said(err error) plan.Text {
-	if both, ok := err.(interface{ Said() plan.Text }); ok {
-		return both.Said()
+	if _, both := err.(interface{ Said() plan.Text }); !both && errors.As(err, new(*temporal.ApplicationError)) {
+		return plan.Apart(message(err))
 	}
-	if err == context.DeadlineExceeded {
-		return plan.SaidBy(err)
-	}
-	return plan.Apart(message(err))
+	return plan.SaidBy(err)
 }
 
 // message is an error's text without the type that the SDK puts behind it.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/mylink"
-	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -51,7 +50,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 
 	var out Writers
 	var writers []string
-	var unclear []plan.Text
+	var unclear []error
 	var wrong error
 	for n, t := range p.Servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
@@ -59,7 +58,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 		case isGuard(errs[n]):
 			wrong = errs[n]
 		case errs[n] != nil:
-			unclear = append(unclear, activities.Lacking("%v", "%v", errs[n]))
+			unclear = append(unclear, errs[n])
 		case states[n] == takesWrites:
 			writers = append(writers, t.Name)
 		}
@@ -71,7 +70,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
-		return out, plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(unclear...))
+		return out, activities.UnclearWriter(unclear)
 	case len(writers) == 0:
 		return out, activities.FindingBoth("no server takes writes",
 			"書き込みを受け付けるサーバーがない")

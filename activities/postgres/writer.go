@@ -11,7 +11,6 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pglink"
-	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -56,7 +55,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 
 	var out Writers
 	var writers []string
-	var unclear []plan.Text
+	var unclear []error
 	var wrong error
 	for n, t := range p.Servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
@@ -64,7 +63,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 		case isGuard(errs[n]):
 			wrong = cmp.Or(wrong, errs[n])
 		case errs[n] != nil:
-			unclear = append(unclear, activities.Lacking("%v", "%v", errs[n]))
+			unclear = append(unclear, errs[n])
 		case states[n] == takesWrites:
 			writers = append(writers, t.Name)
 		}
@@ -76,7 +75,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
-		return out, plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(unclear...))
+		return out, activities.UnclearWriter(unclear)
 	case len(writers) == 0:
 		return out, activities.FindingBoth("no server takes writes", "書き込みを受け付けるサーバーがない")
 	case p.Expect != "" && p.Expect != writers[0]:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
-	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -70,12 +69,12 @@ func writersNow(ctx context.Context, servers []Target) (Writers, error) {
 	all.Wait()
 	var out Writers
 	var writers, wavering []string
-	var unclear []plan.Text
+	var unclear []error
 	for n, t := range servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: string(states[n])})
 		switch {
 		case errs[n] != nil:
-			unclear = append(unclear, activities.Lacking("%v", "%v", errs[n]))
+			unclear = append(unclear, errs[n])
 		case states[n] == takesWrites:
 			writers = append(writers, t.Name)
 		case states[n] == wanting || states[n] == ailing:
@@ -87,7 +86,7 @@ func writersNow(ctx context.Context, servers []Target) (Writers, error) {
 		return out, activities.TwoWrite("%s take writes at the same time: fence all but one at once",
 			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case len(unclear) > 0:
-		return out, plan.Wrong("cannot tell whether exactly one server takes writes: %s", "書き込みを受け付けるサーバーが1台だけかどうか判断できない：%s", plan.Joined(unclear...))
+		return out, activities.UnclearWriter(unclear)
 	case len(wavering) > 0:
 		return out, activities.FindingBoth("a master refuses writes only for now: %s", "マスターが一時的に書き込みを拒否しているだけである：%s", strings.Join(wavering, "; "))
 	case len(writers) == 0:

@@ -12,7 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// tolerance is that of Options unless said.
+// tolerance is how far the two may be apart where Options do not say.
 const tolerance = 500 * time.Millisecond
 
 // comparison is the report's figures beside the witness's.
