@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/wholefile"
 )
@@ -18,12 +17,10 @@ import (
 // journal, the ledgers, the engine's) carry and migrate their own versions.
 const DataVersion = 1
 
-// use says how a process shares the data directory with others.
-type use int
-
+// How a process shares the data directory with others.
 const (
-	alone  use = unix.LOCK_EX // `up`
-	shared use = unix.LOCK_SH // `server` and `worker`, beside each other
+	alone  = filelock.Alone  // `up`
+	shared = filelock.Shared // `server` and `worker`, beside each other
 )
 
 // dataDir is an opened data directory.
@@ -35,7 +32,7 @@ type dataDir struct {
 
 // openData makes the directory if it is missing, checks that it can be written and is
 // of a version that this muster knows, and locks it.
-func openData(l i18n.Lang, path string, how use) (*dataDir, error) {
+func openData(l i18n.Lang, path string, use filelock.Use) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fileTrouble(l, path, err)
 	}
@@ -44,9 +41,9 @@ func openData(l i18n.Lang, path string, how use) (*dataDir, error) {
 		return nil, fileTrouble(l, path, err)
 	}
 	d := &dataDir{path: path, lock: lock}
-	if err := unix.Flock(int(lock.Fd()), int(how)|unix.LOCK_NB); err != nil {
+	if taken, err := filelock.Try(lock, use); !taken {
 		defer lock.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		if err != nil {
 			return nil, fileTrouble(l, path, err)
 		}
 		return nil, heldBy(l, lock, path)
@@ -73,11 +70,13 @@ func whileFree(l i18n.Lang, path string, do func() error) error {
 	if err != nil {
 		return fileTrouble(l, path, err)
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		return heldBy(l, lock, path)
-	} else if err != nil {
+	taken, err := filelock.Try(lock, alone)
+	defer func() { _ = filelock.Release(lock) }()
+	switch {
+	case err != nil:
 		return fileTrouble(l, path, err)
+	case !taken:
+		return heldBy(l, lock, path)
 	}
 	return do()
 }
@@ -133,4 +132,4 @@ func writeSynced(path, text string) error {
 }
 
 // Close lets the directory go.
-func (d *dataDir) Close() { _ = d.lock.Close() }
+func (d *dataDir) Close() { _ = filelock.Release(d.lock) }

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/plan"
@@ -98,8 +97,8 @@ func changeKeys(l i18n.Lang, path string, create bool, change func(*keyring.Ring
 	if err != nil {
 		return fileTrouble(l, filepath.Dir(path), err)
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+	defer func() { _ = filelock.Release(lock) }()
+	if err := filelock.Wait(lock, filelock.Alone); err != nil {
 		return fileTrouble(l, filepath.Dir(path), err)
 	}
 	var r keyring.Ring

@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/wholefile"
 )
@@ -38,8 +37,8 @@ func (s Set) Write(now time.Time) (made []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil { // of two at once each would make an authority
+	defer func() { _ = filelock.Release(lock) }()
+	if err := filelock.Wait(lock, filelock.Alone); err != nil { // of two at once each would make an authority
 		return nil, plan.Caused(err, "%s can't be locked", "%s をロックできません", home)
 	}
 	ca, err := Open(home, "ca", "muster installation", s.Lasts)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -19,24 +20,21 @@ func Alone(path string) (release func(), err error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if taken, err := filelock.Try(f, filelock.Alone); !taken {
 			_ = f.Close()
-			switch {
-			case errors.Is(err, unix.EWOULDBLOCK):
-				return nil, plan.Wrong("another muster is at it now, and has %s; wait until it has ended", "別のmusterが実行中です（%s を使用中）。終了を待ってから、もう一度実行してください", path)
-			case errors.Is(err, unix.EINTR):
-				continue
+			if err != nil {
+				return nil, err
 			}
-			return nil, err
+			return nil, plan.Wrong("another muster is at it now, and has %s; wait until it has ended", "別のmusterが実行中です（%s を使用中）。終了を待ってから、もう一度実行してください", path)
 		}
 		mine, err := f.Stat()
 		if err != nil {
-			return nil, errors.Join(err, f.Close())
+			return nil, errors.Join(err, filelock.Release(f))
 		}
 		if there, err := os.Lstat(path); err == nil && os.SameFile(mine, there) {
-			return func() { _ = os.Remove(path); _ = f.Close() }, nil
+			return func() { _ = os.Remove(path); _ = filelock.Release(f) }, nil
 		}
-		_ = f.Close() // whoever had it has just taken it away
+		_ = filelock.Release(f) // whoever had it has just taken it away
 	}
 }
 

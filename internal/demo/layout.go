@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/i18n"
 )
 
@@ -54,12 +53,15 @@ func (d *demo) prepare(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if taken, err := filelock.Try(lock, filelock.Alone); !taken {
 		_ = lock.Close()
+		if err != nil {
+			return nil, err
+		}
 		return nil, errors.New(d.Lang.T("another demo runs in %s: end it, or name another folder in MUSTER_DATA",
 			"%s では別のデモが実行中です。終了させるか、MUSTER_DATA で別のフォルダーを指定してください", d.dir))
 	}
-	unlock = func() { _ = lock.Close() }
+	unlock = func() { _ = filelock.Release(lock) }
 	if err := d.clear(ctx); err != nil {
 		unlock()
 		return nil, fmt.Errorf("%s: %w", d.Lang.T("remove what an earlier demo left", "前回のデモの後始末"), err)

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/muster-dr/muster/internal/filelock"
 )
 
 // claimFor takes part in the work on a file by a lock on the file beside it that says whose the store is: shared by the
@@ -41,17 +41,10 @@ func takeFile(path, engine string) (part *os.File, other string, err error) {
 	}
 	defer func() {
 		if part == nil {
-			err = errors.Join(err, f.Close())
+			err = errors.Join(err, filelock.Release(f))
 		}
 	}()
-	lock := func(how int) (bool, error) {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return false, nil
-		}
-		return err == nil, err
-	}
-	alone, err := lock(unix.LOCK_EX)
+	alone, err := filelock.Try(f, filelock.Alone)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,7 +57,7 @@ func takeFile(path, engine string) (part *os.File, other string, err error) {
 		}
 	}
 	// On the way from the one lock to the other somebody else may come between: whose it is, is read after it.
-	if shared, err := lock(unix.LOCK_SH); err != nil || !shared {
+	if shared, err := filelock.Try(f, filelock.Shared); err != nil || !shared {
 		return nil, "", err
 	}
 	has, err := io.ReadAll(io.NewSectionReader(f, 0, 4096))
@@ -76,7 +69,7 @@ func takeFile(path, engine string) (part *os.File, other string, err error) {
 
 func (f *sqliteFile) close() error {
 	if part := f.part.Swap(nil); part != nil {
-		return part.Close()
+		return filelock.Release(part)
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -151,16 +151,11 @@ func lockDir(path string) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err := unix.Flock(int(d.Fd()), unix.LOCK_EX)
-		if err == nil {
-			return func() { d.Close() }, nil
-		}
-		if !errors.Is(err, unix.EINTR) {
-			d.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
+	if err := filelock.Wait(d, filelock.Alone); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
+	return func() { _ = filelock.Release(d) }, nil
 }
 
 // sqliteFile is the dialect of SQLite.

@@ -15,9 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/filelock"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -194,12 +193,12 @@ func (k *Keeper) takeLock() error {
 	if err != nil {
 		return plain(err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if taken, err := filelock.Try(f, filelock.Alone); !taken {
 		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return ErrElsewhere
+		if err != nil {
+			return plain(err)
 		}
-		return plain(err)
+		return ErrElsewhere
 	}
 	k.lock = f
 	return nil
@@ -273,7 +272,7 @@ func (k *Keeper) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.lock != nil {
-		_ = k.lock.Close()
+		_ = filelock.Release(k.lock)
 	}
 	k.lock, k.log = nil, nil
 }
