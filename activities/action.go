@@ -103,7 +103,7 @@ type Seen struct {
 	// Partial goes with HoldsNot: some of it is done. Without it HoldsNot means that
 	// nothing is, and that nothing needs to be undone.
 	Partial bool
-	// Never goes with HoldsNot: the attempt was not begun, and its ledger no longer lets it begin.
+	// Never is of an attempt that was not begun, and whose ledger no longer lets it begin: what holds is somebody else's doing.
 	Never  bool
 	Detail string
 	Output any

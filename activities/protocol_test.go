@@ -322,6 +322,18 @@ func TestLateAttemptIsRefused(t *testing.T) {
 	}
 }
 
+// What holds though its attempt was never begun is somebody else's doing, and is said to be.
+func TestWhatWasNeverBegunAndHoldsIsSomebodyElsesDoing(t *testing.T) {
+	b := newBench(t)
+	call := b.call(1, writing{})
+	if err := os.WriteFile(b.file, []byte("by hand\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if seen := b.settle(call, time.Minute); seen.Sight != plan.Holds || !seen.Never {
+		t.Errorf("settled: %+v", seen)
+	}
+}
+
 func TestStaleTokenIsRefused(t *testing.T) {
 	b := newBench(t)
 	newer, older := b.call(1, writing{File: b.file + ".newer"}), b.call(2, writing{})

@@ -105,7 +105,8 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 	}
 	if entry.State == ledger.Voided {
 		seen, err := glance(ctx, a, p)
-		if err == nil && seen.Sight == plan.Holds {
+		if err == nil && seen.Sight == plan.Holds { // by somebody else
+			seen.Never = true
 			return seen, nil
 		}
 		return Seen{Sight: plan.HoldsNot, Never: true, Detail: Lacking("it was never begun, and can't begin any more", "実行は一度も開始されておらず、今後開始されることもない").Both()}, nil

@@ -73,7 +73,7 @@ func (w *workedStep) note(a attempted) {
 	found := a.ending == passed && a.result.Already && !w.lost
 	w.found = w.found || found
 	w.did = w.did || a.ending == passed && !found || a.ending == unclear || a.partial
-	w.lost = w.lost || a.ending == notDone && a.settled == run.ByObservation
+	w.lost = w.lost || a.ending == notDone && a.settled == run.ByObservation && !a.never
 }
 
 // undoable reports whether there is something to undo: what a step found done is not this run's to
@@ -169,7 +169,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 	switch seen.Sight {
 	case plan.Holds:
 		return attempted{ending: passed, settled: run.ByObservation, reason: reason,
-			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
+			result: plan.Result{Already: seen.Never, Output: seen.Output, EndedAt: seen.At}}
 	case plan.HoldsNot:
 		return attempted{ending: notDone, settled: run.ByObservation, reason: reason, partial: seen.Partial, never: seen.Never}
 	case plan.CannotTell:
@@ -217,7 +217,7 @@ func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attem
 	looks := !s.Effect.Once() && workflow.GetVersion(ctx, changeUndoLooks, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	options := acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std())
 	if looks {
-		options = observing(ctx, s.Site, s.Timeout.Std(), s.Queue.Std(), true)
+		options = observing(ctx, s.Site, s.Timeout.Std(), s.Queue.Std(), false) // undo tries it again itself
 	}
 	var result plan.Result
 	err := workflow.ExecuteActivity(options, s.Uses, call).Get(ctx, &result)

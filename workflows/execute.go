@@ -251,7 +251,8 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 		switch act.act.Act {
 		case run.ActDone:
 			// A fence for which people vouch, since no worker could put it up, is not muster's to take off.
-			w.ending, w.did = passed, w.did || !s.Prerequisite
+			w.ending = passed
+			w.did = w.did || !s.Prerequisite || workflow.GetVersion(ctx, changeVouched, workflow.DefaultVersion, 1) == workflow.DefaultVersion
 			return x.end(ctx, s, attempted{ending: passed, settled: run.ByPerson, reason: act.act.Reason}, generation, act.by)
 		case run.ActSkip:
 			return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)

@@ -31,6 +31,15 @@ func TestWhatAStepFoundDoneIsNotUndone(t *testing.T) {
 			w.faults["world.fence"], w.half["world.fence"] = []fault{{before: errLost}}, true
 			w.afterLook = func(plan.Call) { w.tokyo = "fenced" }
 		}, true},
+		{"its order was lost, and it was found done", func(w *world) {
+			w.tokyo, w.never["world.fence"] = "fenced", true
+			w.faults["world.fence"] = []fault{{before: errLost}}
+		}, false},
+		{"an order of before was lost, and it was found done", func(w *world) {
+			w.never["world.fence"] = true
+			w.faults["world.fence"] = []fault{{before: errLost}}
+			w.afterLook = func(plan.Call) { w.tokyo = "fenced" }
+		}, false},
 		{"a try of before was not taken", func(w *world) {
 			away := gone()
 			away.then = func() { w.tokyo = "fenced" }
@@ -85,7 +94,7 @@ func TestAnOrderThatNobodyTookIsNotUndone(t *testing.T) {
 // A look that stands before the acts of an undo is no act: one hiccup in it does not end the undo, and when it stays away
 // nobody is asked what it did.
 func TestALookInAnUndoIsTriedAgain(t *testing.T) {
-	finding := temporal.NewNonRetryableApplicationError("no server takes writes", plan.ErrFinding, nil)
+	finding, unclear := temporal.NewNonRetryableApplicationError("no server takes writes", plan.ErrFinding, nil), temporal.NewApplicationError("osaka does not answer", "Error")
 	for _, c := range []struct {
 		name   string
 		faults []fault
@@ -93,6 +102,7 @@ func TestALookInAnUndoIsTriedAgain(t *testing.T) {
 	}{
 		{"the server was restarted", []fault{{before: finding}, {before: finding}}, true},
 		{"the worker was restarted", []fault{{before: errLost}}, true},
+		{"nobody can tell", []fault{{before: unclear}, {before: unclear}, {before: unclear}}, false},
 		{"it stays so", []fault{{before: finding}, {before: finding}, {before: finding}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

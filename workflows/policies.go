@@ -266,6 +266,8 @@ const (
 	changeHeldInOrder = "held-in-order"
 	// changeUndoLooks: a look in an undo is tried again, and nobody is asked what it did.
 	changeUndoLooks = "undo-looks"
+	// changeVouched: a fence for which people vouched is not undone.
+	changeVouched = "vouched"
 	// changeUntoldLeft: a recovery that does not say what it left is not as found.
 	changeUntoldLeft = "untold-left"
 )

@@ -290,7 +290,7 @@ func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
 	case w.blind[c.Uses]:
 		return plan.Looked{Sight: plan.CannotTell, Detail: "the network is gone", At: time.Now()}, nil
 	case w.goal(c):
-		return plan.Looked{Sight: plan.Holds, Detail: "it did", At: time.Now()}, nil
+		return plan.Looked{Sight: plan.Holds, Never: w.never[c.Uses], Detail: "it did", At: time.Now()}, nil
 	}
 	return plan.Looked{Sight: plan.HoldsNot, Partial: w.half[c.Uses], Never: w.never[c.Uses], Detail: "it did not", At: time.Now()}, nil
 }

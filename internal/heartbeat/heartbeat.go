@@ -18,10 +18,11 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
-// ahead of the engine's own timeout a lease ends: a beat a second, and what the attempt needs to notice.
-const ahead = time.Second
+// ahead of the engine's own timeout a lease ends. It is looked at with each beat, a second apart, and the last one may wait for its answer.
+const ahead, answer = time.Second + answer, time.Second / 2
 
 type leaseKey struct{}
 
@@ -67,7 +68,7 @@ func Interceptor(ctx context.Context, method string, req, reply any, on *grpc.Cl
 	}
 	// An engine that takes longer than the SDK waits has heard the beat all the same: its answer is worth waiting for.
 	sent := time.Now()
-	waits, stop := context.WithTimeout(context.WithoutCancel(ctx), max(l.left(sent), ahead))
+	waits, stop := context.WithTimeout(context.WithoutCancel(ctx), max(l.left(sent), answer))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
 		if ctx.Err() == context.Canceled { // the attempt is over
@@ -82,6 +83,8 @@ func Interceptor(ctx context.Context, method string, req, reply any, on *grpc.Cl
 		if l.left(time.Now()) > 0 {
 			return nil // an empty answer asks nothing of the attempt
 		}
+		// In a word that the SDK takes for final: others it repeats for a second, while the attempt goes on.
+		return status.Errorf(codes.DeadlineExceeded, "the engine has not answered for %s: %s", l.within, status.Convert(err).Message())
 	}
 	return err
 }

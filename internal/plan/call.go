@@ -118,7 +118,8 @@ type Looked struct {
 	// Partial goes with HoldsNot: some of it is done, so trying again goes on from
 	// there, and giving up needs the undo.
 	Partial bool `json:"partial,omitempty"`
-	// Never goes with HoldsNot: the attempt was not begun and never will be; its order was lost on the way to the worker.
+	// Never is of an attempt that was not begun and never will be, since its order was lost on the way to the worker: what holds is
+	// somebody else's doing.
 	Never bool `json:"never,omitempty"`
 }
 
