@@ -322,6 +322,27 @@ func TestAStandbyThatWasFencedIsOneAfterwards(t *testing.T) {
 	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
 }
 
+// A standby whose fence was left behind, and that somebody promoted since, takes writes: what a later run fences and lets go of
+// takes them again.
+func TestAStandbyThatWasPromotedSinceItsFenceIsAPrimaryAfterwards(t *testing.T) {
+	t.Parallel()
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	must[Fenced](t)(fence(as(t, "run-1"), Fence{Server: p.Osaka.Target}))
+	p.Tokyo.Kill9(t)
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	ctx := as(t, "run-2")
+	for range 2 { // also when the attempt is made again
+		must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
+	}
+	if out := must[Started](t)(unfence(ctx, Unfence{Server: p.Osaka.Target, Wait: minute})); out.Role != "primary" {
+		t.Errorf("unfenced = %+v", out)
+	}
+	if err := p.Osaka.TryWrite(t); err != nil {
+		t.Errorf("after the fence came off: %v", err)
+	}
+}
+
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 	t.Parallel()
 	p := pgtest.StartPair(t)

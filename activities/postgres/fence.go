@@ -117,14 +117,14 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	}
 	// First what holds after a restart, then the server itself: the other way round,
 	// whatever watches over it could start it again in between.
-	if _, err := raise(ctx, i, ""); err != nil {
+	if _, err := raise(ctx, i, out.Was, ""); err != nil {
 		return Fenced{}, err
 	}
-	stays, rising := out.Was == "down", false
+	stays, promoted := out.Was == "down", false
 	if out.Was == "standby" {
-		var v view
-		v, rising, err = standing(ctx, p.Server)
-		stays = err == nil && v.Recovery && !rising
+		v, rising, err := standing(ctx, p.Server)
+		promoted = err == nil && (rising || !v.Recovery)
+		stays = err == nil && !promoted
 	}
 	if !stays {
 		if out.Method, err = bringDown(ctx, i, p.Server); err != nil {
@@ -140,15 +140,16 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	out.At = micro(time.Now())
 	f, err := fenceOf(i)
 	if err == nil && f != nil {
-		f.Result, f.Standby = &out, f.Standby && !rising
+		f.Result, f.Standby = &out, f.Standby && !promoted
 		err = keep(i, fenceFile, f)
 	}
 	return out, err
 }
 
 // raise writes the fence's marker and makes every later start read-only. A higher
-// token's marker stays.
-func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, error) {
+// token's marker stays. What the server was tells what it comes back as: one that runs as a primary
+// is none of the standbys of which an earlier fence or a file says so.
+func raise(ctx context.Context, i *pgcluster.Instance, was, to string) (*fenceNote, error) {
 	call := activities.CallFrom(ctx)
 	f := &fenceNote{Run: call.Run, Step: call.Step, Token: call.Token, At: micro(time.Now()), For: to}
 	old, err := fenceOf(i)
@@ -159,10 +160,14 @@ func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, e
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
 			"サーバー %s はより新しいトークン（%d、実施 %s）でフェンスされている。この実施のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
-	if old != nil {
+	switch {
+	case was == "primary":
+	case old != nil:
 		f.Standby = old.Standby
-	} else if f.Standby, err = i.StandbySignalled(); err != nil {
-		return nil, err
+	default:
+		if f.Standby, err = i.StandbySignalled(); err != nil {
+			return nil, err
+		}
 	}
 	if err := keep(i, fenceFile, f); err != nil {
 		return nil, err

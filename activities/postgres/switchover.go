@@ -208,7 +208,7 @@ func (s *switching) halt(ctx context.Context) error {
 		return err
 	}
 	c.Close()
-	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
+	if _, err := raise(ctx, s.i, "primary", s.To.Name); err != nil {
 		return err
 	}
 	s.haltAt = time.Now()

@@ -107,7 +107,7 @@ func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
 		want plan.Sight
 	}{
 		{"after the marker, before the stop", func(t *testing.T, s *switching, _, _ *pgtest.Server) {
-			must[*fenceNote](t)(raise(ctx, s.i, s.To.Name))
+			must[*fenceNote](t)(raise(ctx, s.i, "primary", s.To.Name))
 		}, plan.HoldsNot},
 		{"after the stop", func(t *testing.T, s *switching, _, _ *pgtest.Server) {
 			if err := s.halt(ctx); err != nil {
@@ -124,7 +124,7 @@ func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
 			}
 		}, plan.HoldsNot},
 		{"killed while it stopped", func(t *testing.T, s *switching, from, _ *pgtest.Server) {
-			must[*fenceNote](t)(raise(ctx, s.i, s.To.Name))
+			must[*fenceNote](t)(raise(ctx, s.i, "primary", s.To.Name))
 			from.Kill9(t)
 		}, plan.HoldsNot},
 		{"after the promotion", func(t *testing.T, s *switching, _, _ *pgtest.Server) {
@@ -140,7 +140,7 @@ func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			must[*fenceNote](t)(raise(ctx, s.i, s.To.Name))
+			must[*fenceNote](t)(raise(ctx, s.i, "primary", s.To.Name))
 		}, plan.HoldsNot},
 	} {
 		t.Run(cut.name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestSwitchoverBacksOutWhenTheStandbyLacksLog(t *testing.T) {
 	// its sender killed.
 	resume := p.Osaka.StallReceiver(t)
 	p.Tokyo.Exec(t, "CREATE TABLE late AS SELECT g FROM generate_series(1, 1000) g")
-	must[*fenceNote](t)(raise(ctx, i, "osaka"))
+	must[*fenceNote](t)(raise(ctx, i, "primary", "osaka"))
 	if _, err := i.Kill(ctx); err != nil {
 		t.Fatal(err)
 	}

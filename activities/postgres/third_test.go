@@ -86,14 +86,14 @@ func TestSwitchoverDoesNotPromoteTheStandbyOfAnotherPrimary(t *testing.T) {
 	}
 	// So it is when another run stopped it for a switchover, and when this one did, before
 	// kyoto took over.
-	must[*fenceNote](t)(raise(as(t, "run-1"), p.Tokyo.Instance, "osaka"))
+	must[*fenceNote](t)(raise(as(t, "run-1"), p.Tokyo.Instance, "primary", "osaka"))
 	_, err = switchover(run, sw)
 	wantKind(t, err, plan.ErrRefused)
 	if err == nil || !strings.Contains(err.Error(), "run-1") {
 		t.Errorf("switching from a server that another run fenced = %v", err)
 	}
 	wantStandby(t, p.Osaka)
-	must[*fenceNote](t)(raise(run, p.Tokyo.Instance, "osaka"))
+	must[*fenceNote](t)(raise(run, p.Tokyo.Instance, "primary", "osaka"))
 	_, err = switchover(run, sw)
 	wantKind(t, err, plan.ErrRefused)
 	if err == nil || !strings.Contains(err.Error(), "newer") {

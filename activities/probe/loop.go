@@ -45,9 +45,10 @@ const (
 	// apart is how much later the numbers of a start's markers begin than those before it: an attempt that was frozen
 	// may wake and plant a few more of its own.
 	apart = 1000
-	// starts are how many before it one may find to have planted what their log does not have: a worker that was
-	// killed between the two. Without a way past them the service would look down for good.
-	starts = 20
+	// leaps are how often one sample passes by numbers that markers have which the log lacks, each time twice as far: one of a worker
+	// that was killed between the two, or as many as were planted while the log could not be written. Without a way
+	// past them the service would look down for good.
+	leaps = 20
 )
 
 // loop takes a sample every interval until ctx ends. A sample that takes longer than
@@ -79,8 +80,8 @@ func (w *watch) loop(ctx context.Context) {
 		glance := w.glance != nil && w.tally.spares(from, w.calm, w.Spacing.Std())
 		w.mu.Unlock()
 		fate, level, why := w.sample(ctx, n, glance)
-		for tries := 0; fate == taken && tries < starts; tries++ {
-			n += apart
+		for leap := 0; fate == taken && leap < leaps; leap++ {
+			n += apart << leap
 			fate, level, why = w.sample(ctx, n, glance)
 		}
 		if fate == taken {

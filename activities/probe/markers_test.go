@@ -280,7 +280,7 @@ func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
 func TestAMarkerThatTheLogDoesNotHaveHidesNoService(t *testing.T) {
 	p := pgtest.StartPair(t)
 	dir := plantedBefore(t, p)
-	p.Tokyo.Exec(t, "INSERT INTO muster_markers SELECT run, probe, max(seq) + n, now() FROM muster_markers, generate_series(1001, 4001, 1000) AS n GROUP BY run, probe, n")
+	p.Tokyo.Exec(t, "INSERT INTO muster_markers SELECT run, probe, max(seq) + n, now() FROM muster_markers, generate_series(1, 25000) AS n GROUP BY run, probe, n")
 	again := newTold()
 	b := planting(t, p, again, dir)
 	again.await(t, true)
