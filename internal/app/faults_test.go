@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sshtest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // trouble is a system whose target is at fault, as a run meets it, and what has to come of
@@ -262,10 +263,16 @@ func nothingOpen(t *testing.T, u running, id, system string) {
 	if len(open) > 0 {
 		t.Errorf("left open: %v", open)
 	}
-	s, err := u.System(t.Context(), system)
-	if err != nil || s.Held && !(s.Kept && s.Reason != "") {
-		t.Errorf("the system's lock: %+v, %v", s, err)
-	}
+	waittest.Eventually(t, time.Minute, func() string { // a server under load may not answer at once
+		s, err := u.System(t.Context(), system)
+		if err != nil {
+			return err.Error()
+		}
+		if s.Held && !(s.Kept && s.Reason != "") {
+			t.Errorf("the system's lock: %+v", s)
+		}
+		return ""
+	})
 }
 
 // untilLast reads a run's journal to its end.
