@@ -141,7 +141,7 @@ func (s *Server) Findings(ctx context.Context) ([]Finding, error) {
 	for i, f := range list {
 		out[i] = Finding{Finding: f.On(now, zone, days)}
 		if out[i].State != finding.Closed && f.Link == "" && s.Tracker != "" {
-			out[i].CreateIssue = s.Tracker.Fill(f.Issue(s.PublicURL, string(lang(ctx))))
+			out[i].CreateIssue = s.Tracker.Fill(out[i].Issue(s.PublicURL, string(lang(ctx))))
 		}
 	}
 	return out, nil

@@ -343,6 +343,20 @@ func TestBreakGlassIsReviewedBySomebodyElse(t *testing.T) {
 	}
 }
 
+// Whose record is gone, of that nobody can tell who had a part in it, so nobody reviews it by that.
+func TestBreakGlassIsNotReviewedWithoutItsRecord(t *testing.T) {
+	l := newLessons(t)
+	at := l.now.AddDate(0, 0, -1)
+	o := outcome.Outcome{Version: outcome.Version, Run: "r1", Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, StartedAt: at, EndedAt: at,
+		Findings: []outcome.Finding{{Place: "glass/r1/approval", Kind: run.FindingHand, Title: plan.Text{EN: "sato approved alone", JA: "sato が単独で承認"}, Owner: "sato"}}}
+	if err := outcome.Put(t.Context(), l.store, o); err != nil {
+		t.Fatal(err)
+	}
+	if p := problem(t, fails(l.client.OnFinding(l.as("tanaka"), l.find("glass/r1/approval").ID, "confirm", api.FindingRequest{Reason: "it was right"}))); p.Code != api.CodeRefused || !strings.Contains(p.Detail, "is gone") {
+		t.Errorf("%+v", p)
+	}
+}
+
 // A run shows nothing of a system that it was not about.
 func TestAnotherSystemsRunShowsNothing(t *testing.T) {
 	l := newLessons(t)

@@ -67,8 +67,9 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			continue
 		}
 		one := overview.RowGoals{Row: i.Row, Title: i.Title, Run: i.Run}
+		set := row.Goals
 		unproven := func(why plan.Text) {
-			for _, g := range row.Goals {
+			for _, g := range set {
 				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: why, Simulated: []string{}})
 			}
 			out = append(out, one)
@@ -86,6 +87,9 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			continue
 		}
 		list, err := s.goals(ctx, i.Row, i.Run)
+		if err != nil && len(set) == 0 {
+			set = s.goalsThen(ctx, p, i.Row, i.Run)
+		}
 		refused := new(Problem)
 		switch said := errors.As(err, &refused); {
 		case err == nil:
@@ -95,9 +99,9 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			if len(list) > 0 {
 				out = append(out, one)
 			}
-		case len(row.Goals) == 0 && ctx.Err() == nil: // what it had is not known, and nothing asks for it
 		case ctx.Err() != nil:
 			return nil, 0, err
+		case len(set) == 0: // what it had is not known, and nothing asks for it
 		case said && refused.Status == http.StatusForbidden:
 			hidden++
 		case said && refused.Code == CodeEnded:
@@ -112,6 +116,17 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 		}
 	}
 	return out, hidden, nil
+}
+
+// goalsThen are the goals that a row had by the record of a run which can't be judged now: the files may ask for none any more.
+func (s *Server) goalsThen(ctx context.Context, p *programme.Programme, row, runID string) []programme.Goal {
+	first, err := s.Store.Events(ctx, runID, 0, 1)
+	if err != nil || len(first) == 0 || first[0].Event.Kind != run.RunStarted {
+		return nil
+	}
+	var began run.Started
+	_ = first[0].Event.Decode(&began) // what can't be read sets none
+	return goalsBegun(began, p, row)
 }
 
 // mayJudge refuses a judgement of a goal that is none, that the record itself judges, or that another role

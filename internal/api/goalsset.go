@@ -81,16 +81,8 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 		}
 	}
 	out.frozen = began.Rows != nil
-	known := false
-	for _, r := range began.Rows {
-		if p.Called(r.Row) != id {
-			continue
-		}
-		known = true
-		for _, g := range r.Goals {
-			out.goals = append(out.goals, programme.Goal{ID: g.ID, Text: plan.Text(g.Text), Expect: g.Expect, Judge: g.Judge})
-		}
-	}
+	out.goals = goalsBegun(began, p, id)
+	known := slices.ContainsFunc(began.Rows, func(r run.RowGoals) bool { return p.Called(r.Row) == id })
 	row, there := p.Row(id)
 	if out.row = row; !there {
 		out.row.ID = id
@@ -111,6 +103,19 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 		out.goals = out.now
 	}
 	return out, nil
+}
+
+// goalsBegun are the goals that a row had when a run began.
+func goalsBegun(began run.Started, p *programme.Programme, row string) (out []programme.Goal) {
+	for _, r := range began.Rows {
+		if p.Called(r.Row) != row {
+			continue
+		}
+		for _, g := range r.Goals {
+			out = append(out, programme.Goal{ID: g.ID, Text: plan.Text(g.Text), Expect: g.Expect, Judge: g.Judge})
+		}
+	}
+	return out
 }
 
 // goalsOfNow are the goals by which people judge what was held without a run. A record that is not there, was taken back

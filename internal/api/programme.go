@@ -143,6 +143,7 @@ func (s *Server) covered(ctx context.Context, p programme.Programme, against fun
 	for i, r := range facts.Records {
 		if r.Due.Scenario != whole[i].Due.Scenario {
 			facts.Untold = append(facts.Untold, r.Due.Schedule)
+			facts.Records[i].Due.Scenario = whole[i].Due.Scenario // what it comes to is the same for everybody
 		}
 	}
 	items := against(&seen, facts)
@@ -150,7 +151,8 @@ func (s *Server) covered(ctx context.Context, p programme.Programme, against fun
 		items = []programme.Item{}
 	}
 	for i := range items {
-		if slices.Contains(withheld, items[i].Row) {
+		row, _ := seen.Row(items[i].Row)
+		if slices.Contains(withheld, items[i].Row) || items[i].Scenario != row.Scenario && slices.Contains(facts.Untold, items[i].Row) {
 			items[i].Scenario = ""
 		}
 	}

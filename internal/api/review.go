@@ -19,6 +19,11 @@ func (s *Server) notInvolved(ctx context.Context, f Finding, by string) error {
 	if err != nil {
 		return s.storeProblem(ctx, err)
 	}
+	if len(entries) == 0 { // a use that nobody reviewed keeps its record: somebody took it away
+		l := lang(ctx)
+		return problem(http.StatusConflict, CodeRefused, l.T("The record of run %s is gone, so nobody can tell who had a part in it.", "実施 %s の記録がないため、誰が関与したかを確認できません。", id),
+			l.T("Put the record back from a copy, then review", "記録を写しから復元したうえで、事後確認を行ってください"))
+	}
 	hands := append([]string{by}, issuers(ctx)...)
 	for _, e := range entries {
 		if at := slices.IndexFunc(hands, func(who string) bool { return hadPart(e.Event, who) }); at >= 0 {

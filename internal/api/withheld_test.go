@@ -139,6 +139,25 @@ type blindPlanned struct{ *planned }
 
 func (blindPlanned) Scenarios() ([]api.Scenario, error) { return blindFiles{}.Scenarios() }
 
+// What a row came to that was held by word and is in the plan no more is the same for everybody: that a run could have shown it is told
+// also to those who may not read which.
+func TestAWordOnABlindRowThatIsGoneIsTheSameForEverybody(t *testing.T) {
+	l := newLessons(t)
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	l.server.Plans = blindPlanned{plans}
+	plans.set(programme.Row{ID: "surprise", Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true})
+	if _, err := l.client.RowHeld(l.as("tanaka"), "surprise", api.HeldRequest{Reason: "on paper"}); err != nil {
+		t.Fatal(err)
+	}
+	plans.set()
+	for who, scenario := range map[string]string{"tanaka": "tokyo-loss", "suzuki": ""} {
+		c, err := l.client.Coverage(l.as(who), 0)
+		if err != nil || len(c.Items) != 1 || !c.Items[0].Unproven || c.Items[0].Scenario != scenario {
+			t.Errorf("%s: %+v, %v", who, c.Items, err)
+		}
+	}
+}
+
 // The list of due days names the scenario of a blind drill to nobody but who may read it, neither in words
 // nor by what asking for it finds, before the drill is over.
 func TestDueDaysTellNoBlindScenario(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
 // leads a run all the same.
-func keeper(ctx context.Context, o Options, store journal.Store, rows keep.Rows, altered func(ctx context.Context, altered, missing keep.Unsound)) (*keep.Keeper, error) {
+func keeper(ctx context.Context, o Options, store journal.Store, rows keep.Rows, findings *finding.Ledger, altered func(ctx context.Context, altered, missing keep.Unsound)) (*keep.Keeper, error) {
 	places, err := evidencePlaces(ctx, o)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: spoken{o.Lang, err}}
@@ -36,10 +37,26 @@ func keeper(ctx context.Context, o Options, store journal.Store, rows keep.Rows,
 	return keep.New(keep.Options{Begin: begin, Only: only,
 		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
 		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps, Altered: altered, Rows: rows, Build: thisBuild(o.Version),
+		Needed: func(ctx context.Context) (map[string]bool, error) { return toReview(ctx, findings) },
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
 			return api.Personal(ctx, store, runID, events)
 		},
 	}), nil
+}
+
+// toReview are runs in which break-glass was used that nobody has reviewed yet: their records tell who had a part, and may not.
+func toReview(ctx context.Context, findings *finding.Ledger) (map[string]bool, error) {
+	list, err := findings.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, f := range list {
+		if id := f.Glass(); id != "" && f.ClosedAt == nil {
+			out[id] = true
+		}
+	}
+	return out, nil
 }
 
 // timestamps is who stamps what was sealed; nil is nobody.

@@ -108,7 +108,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		s.api.Trace = at.traces.Request
 	}
 	var err error
-	if s.evidence, err = keeper(ctx, o, s.store, s.rows(), s.altered); err != nil {
+	if s.evidence, err = keeper(ctx, o, s.store, s.rows(), s.api.Ledger, s.altered); err != nil {
 		return nil, err
 	}
 	s.api.Evidence = s.evidence

@@ -214,7 +214,7 @@ func (v *visit) itemView(e Inventory, it programme.Item, zone *time.Location) it
 	if it.Person != "" {
 		out.For = nameIn(v.lang, e.Estate, it.Person)
 		if it.Role != "" {
-			out.For += v.t(" (new as "+it.Role+")", "（新しい役割："+it.Role+"）")
+			out.For += v.t(" (new as %s)", "（新しい役割：%s）", it.Role)
 		}
 	}
 	for _, why := range it.Why {

@@ -51,7 +51,8 @@ func (f *facts) findings(r Report) []Finding {
 
 type findingList struct {
 	all     []Finding
-	nothing int // remarks that say that there is nothing: no findings, and the others keep their numbers
+	glass   map[string]int // uses of break-glass, by place
+	nothing int            // remarks that say that there is nothing: no findings, and the others keep their numbers
 }
 
 func (l *findingList) add(kind run.FindingKind, system, step string, title plan.Text, detail string) {
@@ -251,18 +252,18 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	for _, a := range r.Approvals {
 		if a.BreakGlass {
 			l.add(run.FindingHand, "", "", say("%s approved alone (break-glass): to be reviewed", "%s が単独で承認（緊急権限）：事後確認が必要", run.Person(a.By)), a.Reason)
-			l.at("glass", f.id, "approval")
+			l.atGlass(f.id, "approval")
 		}
 	}
 	for _, b := range r.BreakGlass {
 		if b.SameConsole {
 			l.add(run.FindingHand, b.System, b.Step, say("%s by the server's own token or one issued with it, as the person before: nothing shows that they were two; to be reviewed", "%s がサーバー本体のトークン（またはそれで発行したトークン）で実施。先の操作も同様のため、別人である記録がない：事後確認が必要", run.Person(b.By)), b.Reason)
-			l.at("glass", f.id, b.What, b.System, b.Step)
+			l.atGlass(f.id, b.What, b.System, b.Step)
 			continue
 		}
 		if b.What != "approval" {
 			l.add(run.FindingHand, b.System, b.Step, plan.Say("%s did alone (break-glass): %s; to be reviewed", "%s が単独で実施（緊急権限）：%s。事後確認が必要", run.Person(b.By), b.words()), b.Reason)
-			l.at("glass", f.id, b.What, b.System, b.Step)
+			l.atGlass(f.id, b.What, b.System, b.Step)
 		}
 	}
 	for _, n := range r.Notes {

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,26 @@ func TestWhatIsToBeReviewedStandsInEveryForm(t *testing.T) {
 
 // unbroken is a text however its lines are broken.
 func unbroken(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// Each use is reviewed by itself, also where two are alike: the second would else be closed by the review of the first.
+func TestEachUseOfBreakGlassIsReviewedByItself(t *testing.T) {
+	s := newStory(t, aPlan())
+	s.opening()
+	s.run(20, run.Event{Kind: run.ApprovalGiven, By: "sato", Reason: "nobody else is here"}, run.Approval{BreakGlass: true})
+	s.run(22, run.Event{Kind: run.StepActed, By: "suzuki", System: "orders", Step: "fence", Reason: "no time"}, run.StepAct{Act: run.ActRetry, BreakGlass: true})
+	s.run(24, run.Event{Kind: run.StepActed, By: "sato", System: "orders", Step: "fence", Reason: "its power is off"}, run.StepAct{Act: run.ActDone, BreakGlass: true})
+	s.run(40, run.Event{Kind: run.ApprovalGiven, Phase: run.Failback, By: "suzuki", Reason: "the others sleep"}, run.Approval{BreakGlass: true})
+	s.end(60, run.Recovered)
+	var got []string
+	for _, f := range build(t, s).Findings {
+		if key := f.Places()[0].Key; strings.HasPrefix(key, "glass/") {
+			got = append(got, key)
+		}
+	}
+	if want := 4; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
+		t.Errorf("places of review: %q", got)
+	}
+}
 
 // The date of a review is by the calendar of work, which no record holds; a run of before keeps the one that was sealed.
 func TestAReviewHasNoDateOfTheReport(t *testing.T) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,19 @@ func StepKey(about string, s Step) string {
 func (l *findingList) at(parts ...string) {
 	f := &l.all[len(l.all)-1]
 	f.places = append(f.places, Place{Key: PlaceKey(parts...)})
+}
+
+// atGlass is at for a use of break-glass in a run. Each is reviewed by itself: those after the first at one place are numbered.
+func (l *findingList) atGlass(parts ...string) {
+	place := PlaceKey(append([]string{"glass"}, parts...)...)
+	if l.glass == nil {
+		l.glass = map[string]int{}
+	}
+	if l.glass[place]++; l.glass[place] > 1 {
+		place = fmt.Sprintf("%s/%d", place, l.glass[place])
+	}
+	f := &l.all[len(l.all)-1]
+	f.places = append(f.places, Place{Key: place})
 }
 
 // atStep is at for a step.

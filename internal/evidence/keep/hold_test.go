@@ -150,6 +150,26 @@ func TestHeldRunsAreNeverErased(t *testing.T) {
 	}
 }
 
+// What is still open keeps the record on which it rests; closed, it does not.
+func TestWhatIsNeededStays(t *testing.T) {
+	needed := map[string]bool{"tokyo-loss-1": true}
+	w := newWorld(t, func(o *Options) {
+		o.Retain, o.Needed = Retention{B: Shortest}, func(context.Context) (map[string]bool, error) { return needed, nil }
+	})
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.pass(2 * Shortest)
+	w.round()
+	if got := w.kinds("tokyo-loss-1"); !slices.Equal(got, []evidence.EntryKind{evidence.EntrySealed}) {
+		t.Errorf("needed: %v", got)
+	}
+	needed = nil
+	w.round()
+	if got := w.kinds("tokyo-loss-1"); !slices.Equal(got, []evidence.EntryKind{evidence.EntrySealed, evidence.EntryRemoved}) {
+		t.Errorf("not needed any more: %v", got)
+	}
+}
+
 // Retention goes by class, never below a year, never before the audit, and removes what was
 // sealed only when it is at every other place.
 func TestRetentionGoesByClass(t *testing.T) {

@@ -43,6 +43,8 @@ type Options struct {
 	// Settle is how long a run is quiet before it is sealed: receipts come after its end.
 	Settle time.Duration
 	Retain Retention
+	// Needed are runs whose records stay whatever time has passed, since something that is still open rests on them; nil is none.
+	Needed func(ctx context.Context) (map[string]bool, error)
 	Places []Place
 	// Begin, unless nil, is how this log begins: it was made for a break-glass bundle, and takes the place of whatever log the
 	// copied record store names. Only are the runs that it seals then: the others are their own installation's.

@@ -42,7 +42,7 @@ func (r Retention) due(c evidence.Class, ended, now time.Time) bool {
 	return keep > 0 && now.After(ended.Add(max(keep, Shortest))) && (r.Audit.IsZero() || now.After(r.Audit))
 }
 
-// retain removes records whose time is over. What is held, not sealed or not yet at every other
+// retain removes records whose time is over. What is held, needed, not sealed or not yet at every other
 // place stays. The entry comes first: what is killed after it is done at the next round.
 func (k *Keeper) retain(ctx context.Context, runs []journal.Summary) error {
 	if k.o.Retain.A == 0 && k.o.Retain.B == 0 && k.o.Retain.C == 0 {
@@ -56,10 +56,17 @@ func (k *Keeper) retain(ctx context.Context, runs []journal.Summary) error {
 		}
 		runs = slices.Concat(runs, checks)
 	}
+	var needed map[string]bool
+	if k.o.Needed != nil {
+		var err error
+		if needed, err = k.o.Needed(ctx); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, sum := range runs {
 		class := evidence.ClassOf(sum.Kind)
-		if sum.EndedAt == nil || sum.RemovedAt != nil || !k.o.Retain.due(class, *sum.EndedAt, k.o.Now()) {
+		if sum.EndedAt == nil || sum.RemovedAt != nil || needed[sum.Run] || !k.o.Retain.due(class, *sum.EndedAt, k.o.Now()) {
 			continue
 		}
 		errs = append(errs, k.remove(ctx, sum, class))
