@@ -101,6 +101,7 @@ func want(t *testing.T, what string, err error, errorType string, word string) {
 }
 
 func TestASnapshotComesBackInIsolation(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	at := time.Now().UTC().Add(-90 * time.Second).Truncate(time.Millisecond)
 	for i := range 20 {
@@ -222,6 +223,7 @@ func isolationOf(t *testing.T, ctx context.Context, c *config) {
 }
 
 func TestASnapshotThatDoesNotComeBackIsAFinding(t *testing.T) {
+	t.Parallel()
 	c := start(t, 1)
 	ctx := c.call(t)
 	_, err := restore(ctx, Restore{Snapshots: c.store})
@@ -293,6 +295,7 @@ func TestASnapshotThatDoesNotComeBackIsAFinding(t *testing.T) {
 }
 
 func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	led, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {
@@ -406,7 +409,8 @@ func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 }
 
 // A disk that runs full on the way: the limit on the size of files gives the test binary's
-// child the error that a full disk gives.
+// child the error that a full disk gives. Not beside the other tests: it replaces what all of
+// them ask how much room there is.
 func TestAFullDiskLeavesNothingHalf(t *testing.T) {
 	if url := os.Getenv("ETCD_TEST_FULL"); url != "" {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -446,6 +450,7 @@ func TestAFullDiskLeavesNothingHalf(t *testing.T) {
 }
 
 func TestHalfAliveAndWrongPlacesAreNamed(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, never answers
 	if err != nil {
 		t.Fatal(err)
@@ -501,6 +506,7 @@ func TestHalfAliveAndWrongPlacesAreNamed(t *testing.T) {
 
 // An attempt that ended half-way leaves its server and its folder; the next one begins anew.
 func TestARestoreThatWasCutOffIsBegunAnew(t *testing.T) {
+	t.Parallel()
 	c := start(t, 1)
 	c.take(t)
 	ctx := c.call(t)

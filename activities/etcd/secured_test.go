@@ -29,6 +29,7 @@ const canary = "kanariya-secret"
 // A cluster with certificates and logins is reached with them, what is restored of it too,
 // and no error tells a secret.
 func TestCertificatesAndLogins(t *testing.T) {
+	t.Parallel()
 	cert, key := certificate(t)
 	c := &config{Cluster: etcdtest.Start(t, etcdtest.Options{CA: cert, Cert: cert, Key: key}), store: place(t)}
 	private, err := os.ReadFile(key)
