@@ -31,6 +31,7 @@ func (s *shop) packed(t *testing.T, name, packing string) {
 }
 
 func TestPackedBackupsAreRestored(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	for n, packing := range []string{"", "gzip", "server-zstd"} {
 		last := s.order(t, 3)
@@ -74,6 +75,7 @@ func TestPackedBackupsAreRestored(t *testing.T) {
 
 // A tar file that was made to lead out of the isolated folder writes nothing there.
 func TestAPackedBackupLeadsNowhere(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.packed(t, "evil", "gzip")
 	outside := filepath.Join(s.dir, "outside")

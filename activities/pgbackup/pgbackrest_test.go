@@ -136,6 +136,7 @@ func space(t *testing.T, dirs ...string) string {
 }
 
 func TestAPgBackRestRepositoryIsRestoredToAPoint(t *testing.T) {
+	t.Parallel()
 	v := openVault(t)
 	if _, err := find(pgtest.Context(t, time.Minute), Find{Backups: v.store}); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "no complete backup") {
 		t.Errorf("an empty repository: %v", err)
@@ -215,6 +216,7 @@ func TestAPgBackRestRepositoryIsRestoredToAPoint(t *testing.T) {
 }
 
 func TestADamagedPgBackRestRepositoryIsAFinding(t *testing.T) {
+	t.Parallel()
 	v := openVault(t)
 	v.order(t, 3)
 	v.rest(t, "--type=full", "backup")

@@ -88,6 +88,7 @@ func (s *shop) take(t *testing.T) Backup {
 
 // Two systems of a run may use one runbook, and keep their backups in one folder.
 func TestABackupIsOfItsOwnSystemAndServer(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	call := plan.Call{Run: "r", System: "orders", Runbook: "backup", Step: "s"}
 	ctx := activities.WithCall(pgtest.Context(t, 2*time.Minute), call)
@@ -112,6 +113,7 @@ func TestABackupIsOfItsOwnSystemAndServer(t *testing.T) {
 const newestOrder = "SELECT max(taken_at) FROM orders"
 
 func TestARestoreToAPointGivesTheDataOfThatPoint(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.order(t, 3)
 	b := s.take(t)
@@ -174,6 +176,7 @@ func TestARestoreToAPointGivesTheDataOfThatPoint(t *testing.T) {
 }
 
 func TestABackupThatCannotBeRestoredIsAFinding(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.order(t, 1)
 	b := s.take(t)
@@ -233,6 +236,7 @@ func TestABackupThatCannotBeRestoredIsAFinding(t *testing.T) {
 }
 
 func TestARestoreKeepsToItsArea(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.take(t)
 	inside := s.store

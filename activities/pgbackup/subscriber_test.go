@@ -11,6 +11,7 @@ import (
 // A backup of a logical subscriber has the live publisher's address and slot in it: a restore that went
 // there would confirm changes that the subscriber itself never gets.
 func TestARestoredSubscriberLeavesThePublisherAlone(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	publisher := pgtest.StartPairWith(t, map[string]string{"wal_level": "logical"})
 	p := publisher.Tokyo

@@ -15,6 +15,7 @@ import (
 
 // Without ca_file pg_basebackup goes by its user's root.crt, and where there is none it is told what is missing.
 func TestABackupOfAServerThatProvesWhoItIsGoesByTheUsersAuthorities(t *testing.T) {
+	t.Parallel()
 	dir := pgtest.Dir(t)
 	i, err := programs(Target{})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 // Programs of another version call a sound backup damaged, so they are not asked.
 func TestABackupOfAnotherVersionIsNotCalledDamaged(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.order(t, 1)
 	b := s.take(t)
