@@ -34,6 +34,7 @@ func (w *world) adopted() *Keeper {
 // What is held stays held where another server takes the place of a lost one: the hold is in the record
 // store too. What was released stays released.
 func TestAnAdoptionKeepsEveryHold(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2"} {
 		w.answer(id)
@@ -78,6 +79,7 @@ func TestAnAdoptionKeepsEveryHold(t *testing.T) {
 // A lost server of an older release had its holds in its log alone: nothing is erased or removed until
 // somebody says that all of them are entered again.
 func TestNothingIsErasedWhileHoldsOfALostServerAreUnknown(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	w.o.Retain = Retention{B: Shortest}
 	w.answer("tokyo-loss-1")
@@ -146,6 +148,7 @@ func asBefore(t *testing.T, store journal.Store) {
 
 // A server that is upgraded tells the record store of the holds that its log has.
 func TestHoldsOfAnOlderReleaseComeIntoTheStore(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	w.ended("tokyo-loss-1", run.Drill)
 	if err := w.k.Hold(t.Context(), "tokyo-loss-1", "tanaka", "", "an enquiry"); err != nil {
@@ -166,6 +169,7 @@ var regexpHolds = regexp.MustCompile(`,"(holds|size|root)":("[^"]*"|[a-z0-9]+)`)
 // A log that was put back from an older copy, or is another one than the record store knows, is not gone on
 // with: its key would sign two logs.
 func TestALogThatWasPutBackIsNotGoneOnWith(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	older, newer := filepath.Join(t.TempDir(), "seal"), filepath.Join(t.TempDir(), "seal")
 	keep := func(as string) {

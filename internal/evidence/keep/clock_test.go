@@ -14,6 +14,7 @@ import (
 // After a clock that was ahead is set right, seals, copies and stamps go on at once, and do not wait as
 // long as it was ahead.
 func TestAClockThatIsSetBackHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	const ahead = 400 * 24 * time.Hour
 	p := &place{Place: Folder{t.TempDir()}, refuse: func(string) error { return errors.New("away") }}
 	w := newWorld(t, func(o *Options) { o.Places = []Place{p} })
@@ -41,6 +42,7 @@ func TestAClockThatIsSetBackHoldsUpNothing(t *testing.T) {
 }
 
 func TestStampsComeAfterAClockIsSetBack(t *testing.T) {
+	t.Parallel()
 	const ahead = 4 * 24 * time.Hour
 	a := tsatest.Start(t, tsatest.Options{})
 	w := stamped(t, a, nil)
@@ -64,6 +66,7 @@ func TestStampsComeAfterAClockIsSetBack(t *testing.T) {
 // A clock that is years ahead, at a start or all at once, has nothing removed for good: it is gone by when it
 // has gone on by itself for a day. Set back, nothing has happened.
 func TestAClockFarAheadRemovesNothing(t *testing.T) {
+	t.Parallel()
 	for _, restart := range []bool{true, false} {
 		w := newWorld(t, nil)
 		up := time.Duration(0)

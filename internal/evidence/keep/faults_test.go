@@ -56,7 +56,8 @@ func sealOnce(dir string) error {
 }
 
 // Killed at any moment, and begun again: each run is sealed once at last, and the log is one
-// that its signed checkpoint covers.
+// that its signed checkpoint covers. Not beside the other tests: a child that is slow to begin would be killed before it
+// has sealed anything.
 func TestKilledAnywhereEachRunIsSealedOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	dir := filepath.Dir(w.o.Dir)
@@ -92,6 +93,7 @@ func TestKilledAnywhereEachRunIsSealedOnce(t *testing.T) {
 // A disk that is full, or was made read-only, keeps nothing but the sealing from being done; it
 // is said in plain words, and done as soon as it works again.
 func TestAFullAndAReadOnlyDiskOnlyDelay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	dir := filepath.Dir(w.o.Dir)
 	w.ended("tokyo-loss-1", run.Drill)

@@ -82,6 +82,7 @@ func rejected(r evidence.Result, code evidence.Code, file string) bool {
 // Not even who holds the key passes a report that plan and events don't give: of whichever part,
 // in whichever of its forms, and whether by altering it or by leaving it out.
 func TestAForgedReportIsRejectedInEachPart(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*evidence.Manifest, map[string][]byte)
 		code   evidence.Code
@@ -131,6 +132,7 @@ func TestAForgedReportIsRejectedInEachPart(t *testing.T) {
 
 // What no report can be made of is sealed as it is; it is never called sound, nor altered.
 func TestWhatHasNoReportIsNotCalledSound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	events := w.ended("tokyo-loss-1", run.Drill)
 	w.put(run.Event{Run: "tokyo-loss-1", Writer: "orders/failover", Seq: 100, At: w.clock(), Kind: run.StepEnded, By: run.Engine, Step: events[0].Step, Data: json.RawMessage(`"broken"`)})
@@ -145,6 +147,7 @@ func TestWhatHasNoReportIsNotCalledSound(t *testing.T) {
 // A bundle can't show that its newest part was taken out with all that speaks of it: so it says
 // which parts it shows. Where an entry still speaks of a later part, it is missing.
 func TestALaterPartThatWasTakenOut(t *testing.T) {
+	t.Parallel()
 	folder := Folder{t.TempDir()}
 	w := newWorld(t, func(o *Options) { o.Places = []Place{folder} })
 	events := w.ended("tokyo-loss-1", run.Drill)

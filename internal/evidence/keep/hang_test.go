@@ -26,6 +26,7 @@ func (h *hung) Put(ctx context.Context, name string, b []byte) error {
 // A share that hangs keeps nothing from being sealed or brought elsewhere, is told of, is not asked a second
 // time meanwhile, and does not keep the server from ending.
 func TestAShareThatHangsHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	share, other := &hung{Folder: Folder{t.TempDir()}, back: make(chan struct{})}, Folder{t.TempDir()}
 	w := newWorld(t, func(o *Options) { o.Places = []Place{share, other} })
 	w.k.putWithin = 3 * time.Second
@@ -65,6 +66,7 @@ func TestAShareThatHangsHoldsUpNothing(t *testing.T) {
 }
 
 func TestAShareThatHangsDoesNotKeepTheServerFromEnding(t *testing.T) {
+	t.Parallel()
 	share := &hung{Folder: Folder{t.TempDir()}, back: make(chan struct{})}
 	w := newWorld(t, func(o *Options) { o.Places = []Place{share} })
 	w.ended("tokyo-loss-1", run.Drill)

@@ -54,6 +54,7 @@ func (w *world) answer(id string) {
 // Personal data is in no sealed byte, goes along when asked for, and its erasure breaks
 // nothing: what was sealed verifies before and after, and the log says that it was erased.
 func TestErasureBreaksNothing(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	w.answer("tokyo-loss-1")
 	w.ended("tokyo-loss-1", run.Drill)
@@ -116,6 +117,7 @@ func TestErasureBreaksNothing(t *testing.T) {
 
 // Nothing of a held run is erased or removed, whatever time has passed; released, it is.
 func TestHeldRunsAreNeverErased(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	w.k.o.Retain = Retention{B: Shortest}
 	w.answer("tokyo-loss-1")
@@ -173,6 +175,7 @@ func TestWhatIsNeededStays(t *testing.T) {
 // Retention goes by class, never below a year, never before the audit, and removes what was
 // sealed only when it is at every other place.
 func TestRetentionGoesByClass(t *testing.T) {
+	t.Parallel()
 	other := t.TempDir()
 	w := newWorld(t, func(o *Options) {
 		o.Retain = Retention{B: Shortest}
@@ -231,6 +234,7 @@ func TestRetentionGoesByClass(t *testing.T) {
 
 // Readiness checks go after their own time; they are never sealed.
 func TestChecksGoAfterTheirTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Retain = Retention{C: Shortest} })
 	w.ended("tokyo-loss-check-1", run.Readiness)
 	w.ended("tokyo-loss-1", run.Drill)
@@ -248,6 +252,7 @@ func TestChecksGoAfterTheirTime(t *testing.T) {
 // With a new key, what was exported before is verified with the old key, what is exported
 // from then on with the new one, and the log says when it changed.
 func TestTheKeyIsChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -285,6 +290,7 @@ func TestTheKeyIsChanged(t *testing.T) {
 // Two servers with folders of their own share a record store: one seals, the other leaves it
 // to that one until it is told that it is lost.
 func TestOneServerKeepsTheEvidence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -320,6 +326,7 @@ func TestOneServerKeepsTheEvidence(t *testing.T) {
 // What an earlier part has sealed is not salted again by a later one: both parts verify with the
 // personal data beside them. What changed in between is held against what was sealed last.
 func TestPersonalDataOfTwoPartsVerifies(t *testing.T) {
+	t.Parallel()
 	w := withAnswers(t)
 	w.answer("tokyo-loss-1")
 	events := w.ended("tokyo-loss-1", run.Drill)

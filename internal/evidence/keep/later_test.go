@@ -73,6 +73,7 @@ func (w *world) manipulated(change func([]evidence.Entry) []evidence.Entry) *wor
 // Two states of the log that were taken at different times prove that the earlier one is the beginning
 // of the later one: nothing was removed or rewritten in between. No server is asked.
 func TestAnEarlierLogIsTheBeginningOfTheLater(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.ended("tokyo-loss-2", run.Drill)
@@ -122,6 +123,7 @@ func TestAnEarlierLogIsTheBeginningOfTheLater(t *testing.T) {
 // Who holds the key and rewrites the log is found by whoever has an earlier file, and what is no longer
 // there is named as far as that file knows it.
 func TestARewrittenLogIsFoundByAnyEarlierFile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2", "tokyo-loss-3"} {
 		w.ended(id, run.Drill)
@@ -198,6 +200,7 @@ func (w *world) forgedBundle(id string, since uint64) []byte {
 
 // A file of the log in which a bit was turned, an entry left out or its order changed is rejected.
 func TestAnAlteredFileOfTheLogIsRejected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.ended("tokyo-loss-2", run.Drill)

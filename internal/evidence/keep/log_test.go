@@ -12,7 +12,8 @@ import (
 )
 
 // A server that ends while something is being sealed ends: the log's library answers nothing
-// once its context is over, and the server waited for it for ever. What had begun is in.
+// once its context is over, and the server waited for it for ever. What had begun is in. Not beside the other tests:
+// it counts milliseconds.
 func TestAnEndDuringAnAppendIsAnEnd(t *testing.T) {
 	dir := t.TempDir()
 	k, err := loadKey(dir)

@@ -30,6 +30,7 @@ func (u *unheard) PutDocument(ctx context.Context, d journal.Document) (journal.
 // A note of the log that the store kept, while its answer was lost, is none of another server's: the next entry is
 // signed and told as done.
 func TestANoteWhoseAnswerWasLostIsOurs(t *testing.T) {
+	t.Parallel()
 	u := new(unheard)
 	w := newWorld(t, func(o *Options) {
 		u.Store = o.Store

@@ -45,6 +45,7 @@ func s3(t *testing.T, o S3Options) *S3 {
 // What was sealed is brought to every place, read back there and noted in the log; it verifies
 // from there, and is brought once.
 func TestCopiesArriveAndAreProven(t *testing.T) {
+	t.Parallel()
 	o, _ := bucket(t)
 	folder, store := Folder{t.TempDir()}, s3(t, o)
 	w := newWorld(t, func(k *Options) { k.Places = []Place{folder, store} })
@@ -118,6 +119,7 @@ func (p *place) Get(ctx context.Context, name string) ([]byte, error) {
 // A place that fails is tried again later and later, holds up no other, and is told of; what
 // it gives back must be what was sent.
 func TestACopyThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	var broken error = errors.New("connection refused")
 	bad := &place{Place: Folder{t.TempDir()}}
 	bad.put = func() error { return broken }
@@ -162,6 +164,7 @@ func TestACopyThatFailsIsTriedAgain(t *testing.T) {
 // Something else under a bundle's name is never written over, and a folder whose mount is
 // missing is not made on the own disk.
 func TestWhatIsThereIsNotWrittenOver(t *testing.T) {
+	t.Parallel()
 	o, _ := bucket(t)
 	for name, p := range map[string]Place{"folder": Folder{t.TempDir()}, "s3": s3(t, o)} {
 		if err := p.Put(t.Context(), "a.zip", []byte("one")); err != nil {
@@ -188,6 +191,7 @@ func TestWhatIsThereIsNotWrittenOver(t *testing.T) {
 
 // What a store refuses is said in plain words, and no key is in it.
 func TestAStoreThatRefusesIsToldInPlainWords(t *testing.T) {
+	t.Parallel()
 	o, _ := bucket(t)
 	none := o
 	none.Bucket = "elsewhere"
@@ -207,6 +211,7 @@ func TestAStoreThatRefusesIsToldInPlainWords(t *testing.T) {
 // A log that takes the place of a lost server's brings its bundles beside those that this one
 // brought, under names of its own, and none of them is written over.
 func TestAnAdoptedLogsCopiesArriveBesideTheOldOnes(t *testing.T) {
+	t.Parallel()
 	o, _ := bucket(t)
 	folder, store := Folder{t.TempDir()}, s3(t, o)
 	w := newWorld(t, func(k *Options) { k.Places = []Place{folder, store} })
@@ -251,6 +256,7 @@ func TestAnAdoptedLogsCopiesArriveBesideTheOldOnes(t *testing.T) {
 // One bundle that can't be brought, for what lies at the place, for damage here, or because the
 // place never takes it, keeps none of the others back, and is told of.
 func TestOneBadBundleHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(w *world, p *place){
 		"something else is there": func(w *world, p *place) {
 			if err := p.Place.Put(w.t.Context(), w.k.Status().Log+"/tokyo-loss-1.part-1.zip", []byte("x")); err != nil {
@@ -295,6 +301,7 @@ func TestOneBadBundleHoldsUpNoOther(t *testing.T) {
 // A place that is new when the log has many stamps gets them in one file, not in one for each that holds
 // every later one again; a place that has the first already gets a file of the rest.
 func TestAPlaceThatIsNewGetsAllStampsInOneFile(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	w := stamped(t, a, nil)
 	early, late := Folder{t.TempDir()}, Folder{t.TempDir()}

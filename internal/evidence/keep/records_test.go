@@ -13,6 +13,7 @@ import (
 // What people do about findings is sealed as it grows, in parts that are bounded by time and by
 // number, and nobody alters it unnoticed.
 func TestFindingsAreSealedAsTheyGrow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Retain = Retention{A: Shortest, B: Shortest, C: Shortest} })
 	acts := 0
 	act := func(n int) {
@@ -58,6 +59,7 @@ func TestFindingsAreSealedAsTheyGrow(t *testing.T) {
 
 // A due day of a schedule is sealed when it is over, with what was drawn for it.
 func TestADueDayIsSealed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	const id = "occasion-surprise-1"
 	event := func(n int64, e run.Event) run.Event {
@@ -84,6 +86,7 @@ func TestADueDayIsSealed(t *testing.T) {
 
 // What people write into reports is sealed as it grows, apart from the runs that it is about.
 func TestWhatPeopleWriteIsSealed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	write := func(item string) {
 		w.put(run.Event{Run: run.WrittenRecord, Writer: "people/" + item, Seq: 1, At: w.clock(), Kind: run.ReportWritten, By: "sato", Reason: "nothing to say", Data: run.Encode(run.Written{About: "tokyo-loss-1", Item: item})})

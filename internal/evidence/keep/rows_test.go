@@ -58,6 +58,7 @@ func rowsWorld(t *testing.T) (*world, *outcomesOnly, *[]string) {
 // A day is the longest that an outcome which somebody bettered stands: it is told of as altered evidence, by name and in
 // both languages, until the next look.
 func TestAnOutcomeThatWasAlteredIsToldAsAlteredEvidence(t *testing.T) {
+	t.Parallel()
 	w, _, said := rowsWorld(t)
 	if s := w.k.Status(); s.RowsCheckedAt == nil || len(s.Rows) > 0 || len(*said) > 0 {
 		t.Fatalf("nothing was altered: %+v, %v", s, *said)
@@ -92,6 +93,7 @@ func TestAnOutcomeThatWasAlteredIsToldAsAlteredEvidence(t *testing.T) {
 // What another program has kept is made anew and nobody is accused: its rules may have been others. From then on it is
 // this one's, also for a server that is started again.
 func TestRowsOfAnotherProgramWereNotAltered(t *testing.T) {
+	t.Parallel()
 	w, _, said := rowsWorld(t)
 	again := func(build string) Status {
 		t.Helper()
@@ -117,6 +119,7 @@ func TestRowsOfAnotherProgramWereNotAltered(t *testing.T) {
 
 // A row is made anew when it is found, so that a look which is broken off afterwards must not forget what it found.
 func TestWhatABrokenOffLookFoundIsToldByTheNext(t *testing.T) {
+	t.Parallel()
 	w, rows, said := rowsWorld(t)
 	w.round()
 	w.exec(better)
@@ -137,6 +140,7 @@ func TestWhatABrokenOffLookFoundIsToldByTheNext(t *testing.T) {
 // A run that is sealed while the look goes on, or is added to, is no run that was altered; what can't be read now is
 // looked at again.
 func TestARunThatGrowsWasNotAltered(t *testing.T) {
+	t.Parallel()
 	w, rows, said := rowsWorld(t)
 	w.ended("tokyo-loss-3", run.Drill) // its outcome is not there yet
 	w.pass(25 * time.Hour)

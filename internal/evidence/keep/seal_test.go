@@ -17,6 +17,7 @@ import (
 )
 
 func TestARunIsSealedOnceAndVerified(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -39,6 +40,7 @@ func TestARunIsSealedOnceAndVerified(t *testing.T) {
 
 // A second process finds the first one's log, and seals nothing twice.
 func TestWhatWasSealedStaysSealedAfterARestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -58,6 +60,7 @@ func TestWhatWasSealedStaysSealedAfterARestart(t *testing.T) {
 
 // What is said after the end is sealed as a part of its own, once it is quiet.
 func TestAdditionsAreSealedInTurn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	events := w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -83,6 +86,7 @@ func TestAdditionsAreSealedInTurn(t *testing.T) {
 // A first start that was killed while it made the key leaves nothing that keeps the next one
 // from beginning; a key that is gone, or that others may read, is told of.
 func TestTheKeyOfAFirstStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.round()
 	public := w.key()
@@ -114,6 +118,7 @@ func TestTheKeyOfAFirstStart(t *testing.T) {
 
 // A log that was altered on disk is found when it is opened, and nothing more is sealed in it.
 func TestAnAlteredLogIsFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -134,6 +139,7 @@ func TestAnAlteredLogIsFound(t *testing.T) {
 
 // What was sealed and altered on this server's disk is not exported.
 func TestAnAlteredArchiveIsNotExported(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -160,6 +166,7 @@ func TestAnAlteredArchiveIsNotExported(t *testing.T) {
 
 // A folder that is away is one word of what is missing, and nothing was altered.
 func TestAFolderThatIsAwayIsMissing(t *testing.T) {
+	t.Parallel()
 	var said []string
 	w := newWorld(t, func(o *Options) {
 		o.Altered = func(_ context.Context, altered, missing Unsound) {
@@ -185,6 +192,7 @@ func TestAFolderThatIsAwayIsMissing(t *testing.T) {
 // Once a day all that is sealed is looked through: a record that was altered since, or sealed
 // files that were, are named until it is mended.
 func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
+	t.Parallel()
 	var said []string
 	w := newWorld(t, func(o *Options) {
 		o.Altered = func(_ context.Context, altered, missing Unsound) {
@@ -243,6 +251,7 @@ func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
 
 // A run that is gone from the record store altogether is in no list of it; the log knows of it.
 func TestARunThatIsGoneFromTheStoreIsFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2", "tokyo-loss-3"} {
 		w.ended(id, run.Drill)

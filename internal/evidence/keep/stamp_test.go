@@ -59,6 +59,7 @@ func says(r evidence.Result, code evidence.Code, words string) bool {
 // What is sealed gets a time stamp of an outside authority, which a bundle carries and anybody checks,
 // offline, with muster or with openssl alone.
 func TestWhatIsSealedIsStamped(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{User: "muster", Password: "s3cret"})
 	w := stamped(t, a, func(o *AuthorityOptions) {
 		o.User, o.Password = "muster", func(context.Context) (string, error) { return "s3cret", nil }
@@ -122,6 +123,7 @@ func opensslAccepts(t *testing.T, bundle []byte, a *tsatest.Authority) {
 // An authority that is away, lies, or answers something else holds up nothing: runs are sealed, it
 // is asked again, and the stamp that comes in the end says how late it is.
 func TestAnAuthorityThatCanNotBeReliedOnHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	foreign := tsatest.Start(t, tsatest.Options{Name: "Another authority"})
 	ended := tsatest.Start(t, tsatest.Options{Name: "Ended authority", NotAfter: time.Now().Add(-24 * time.Hour)})
 	for name, c := range map[string]struct {
@@ -173,6 +175,7 @@ func TestAnAuthorityThatCanNotBeReliedOnHoldsNothingUp(t *testing.T) {
 }
 
 func TestALateStampSaysHowLate(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	a.Lies(tsatest.Away)
 	w := stamped(t, a, nil)
@@ -202,6 +205,7 @@ func TestALateStampSaysHowLate(t *testing.T) {
 // Nothing new asks for no stamp: neither a stamp's own entry nor an arrival elsewhere does. What is new
 // waits for the interval, and each part has the earliest stamp over it.
 func TestStampsComeWhenThereIsSomethingToStamp(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	w := stamped(t, a, nil)
 	w.k.places = []*placeState{{place: Folder{t.TempDir()}}}
@@ -238,6 +242,7 @@ func TestStampsComeWhenThereIsSomethingToStamp(t *testing.T) {
 
 // A bundle whose stamps were exchanged, altered or taken out is told from one that has its own.
 func TestForgedStampsAreRejected(t *testing.T) {
+	t.Parallel()
 	a, foreign := tsatest.Start(t, tsatest.Options{}), tsatest.Start(t, tsatest.Options{Name: "Another authority"})
 	w := stamped(t, a, nil)
 	w.ended("tokyo-loss-1", run.Drill)
@@ -324,6 +329,7 @@ func TestForgedStampsAreRejected(t *testing.T) {
 // The stamp that comes after a bundle has arrived elsewhere follows it there, with what proves that it
 // covers it: whoever has only that place has both.
 func TestStampsArriveAtTheOtherPlaceToo(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	w := stamped(t, a, nil)
 	place := Folder{t.TempDir()}
@@ -361,6 +367,7 @@ func TestStampsArriveAtTheOtherPlaceToo(t *testing.T) {
 
 // An authority that takes the question and says nothing keeps no run from being sealed.
 func TestASilentAuthorityDoesNotKeepRunsFromBeingSealed(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	a.Lies(tsatest.Silent)
 	w := stamped(t, a, nil)
@@ -389,6 +396,7 @@ func until(t *testing.T, what string, holds func() bool) {
 // The daily look reads the log itself from the disk again: an entry, a hash or a time stamp that was
 // altered or taken away is told, until it is put back.
 func TestADamagedLogIsFoundByTheDailyLook(t *testing.T) {
+	t.Parallel()
 	a := tsatest.Start(t, tsatest.Options{})
 	w := stamped(t, a, nil)
 	w.ended("tokyo-loss-1", run.Drill)

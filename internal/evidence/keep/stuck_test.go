@@ -31,6 +31,7 @@ func (w *world) exec(queries ...string) {
 // Runs that can't be sealed, for what is the matter with them, keep neither newer ones from being sealed
 // nor the times of retention and the daily check from being kept.
 func TestRunsThatCanNotBeSealedHoldUpNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Retain = Retention{B: Shortest} })
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
@@ -87,6 +88,7 @@ func TestRunsThatCanNotBeSealedHoldUpNothing(t *testing.T) {
 // A record store that was put back to an older state gives the same positions again: what was said since
 // is not passed over as sealed, it is told.
 func TestAStoreThatWasPutBackIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	act := func(n int) run.Event {
 		return run.Event{Run: run.FindingsRecord, Writer: fmt.Sprintf("act-%d", n), Seq: 1, At: w.clock(), Kind: run.FindingAdded, By: "sato", Data: run.Encode(run.FindingAct{ID: "f1", Title: "the list was old"})}
@@ -109,6 +111,7 @@ func TestAStoreThatWasPutBackIsTold(t *testing.T) {
 // An event that can't be read any more is one run's trouble: it is told of as altered where it was sealed, other
 // alterations are found all the same, and what is newer is sealed.
 func TestAnEventThatCanNotBeReadHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	var told Unsound
 	w := newWorld(t, func(o *Options) {
 		o.Altered = func(_ context.Context, altered, _ Unsound) { told = altered }
