@@ -19,6 +19,7 @@ func claim(t *testing.T, s journal.Store, engine string, wait time.Duration) err
 // Servers of one engine work with a store together; those of another are refused as long as one of
 // them lives, and are let in after that. A part is kept over the loss of the store's primary.
 func TestOneControlPlaneHasAStore(t *testing.T) {
+	t.Parallel()
 	pair := pgtest.StartPair(t)
 	pair.Tokyo.AwaitStandby(t, pair.Osaka)
 	address, password := pair.NewDatabase(t)

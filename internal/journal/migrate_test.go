@@ -117,7 +117,7 @@ func testPostgreSQLSchemas(t *testing.T, pair *pgtest.Pair) {
 // Bringing the schema up to date takes longer than a server may take for an answer, and so does
 // waiting for another one that does it.
 func testASchemaMayTakeItsTime(t *testing.T, pair *pgtest.Pair) {
-	const patience = 2 * time.Second
+	const patience = time.Second
 	address, password := pair.NewDatabase(t)
 	at := databaseOf(pair.Tokyo, address)
 	var notes told

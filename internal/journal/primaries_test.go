@@ -18,6 +18,7 @@ func rows(t *testing.T, s *pgtest.Server, address string) int {
 // The primary hangs and its standby is promoted: muster goes over. When the old one wakes, with the
 // connections it had, it gets nothing more.
 func TestAPrimaryThatHungAndWakesGetsNoRecord(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStandby(t, p.Osaka)
 	address, password := p.NewDatabase(t)
@@ -54,6 +55,7 @@ func TestAPrimaryThatHungAndWakesGetsNoRecord(t *testing.T) {
 // A standby is promoted by mistake while the primary goes on: muster finds it, goes over to it and
 // stays there, as one that is started anew does.
 func TestAStandbyPromotedByMistake(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStandby(t, p.Osaka)
 	address, password := p.NewDatabase(t)

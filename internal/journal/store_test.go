@@ -16,11 +16,14 @@ func TestSQLite(t *testing.T) {
 	})
 }
 
-// What does not hurt the servers shares a pair of them.
+// What does not hurt the servers shares a pair of them. But for the suite it runs one after the other: some of it looks at, or
+// ends, what holds a lock anywhere on the server.
 func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
 	pair := pgtest.StartPair(t)
 	t.Run("Suite", func(t *testing.T) {
 		journaltest.Run(t, func(t *testing.T) journal.Store {
+			t.Parallel() // each has a database of its own
 			address, password := pair.NewDatabase(t)
 			return opened(t, address, journal.Password(password))
 		})
