@@ -148,7 +148,7 @@ vulnerabilities: tools ## known vulnerabilities that our code reaches
 
 alerts: servers ## the alert rules, firing and not, with promtool
 	promtool check rules deploy/prometheus/alerts.yaml
-	promtool test rules deploy/prometheus/alerts_test.yaml
+	promtool test rules deploy/prometheus/*_test.yaml
 
 check-selftest: tools
 	scripts/check-planted-clock

@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -115,28 +116,64 @@ func TestAlertsSayWhatIsWrong(t *testing.T) {
 
 // promtool runs the tests of the rules; each rule has one in which it fires and one in which it does not.
 func TestAlertsFireAndAreSilent(t *testing.T) {
-	tests := read(t, "alerts_test.yaml")
+	// What breaks a rule that is tested in the file, so that its tests fail.
+	breaks := map[string]struct{ alert, is, becomes string }{
+		"alerts_test.yaml":      {"MusterDrillOverdue", "muster_planned_drill_overdue) > 0", "muster_planned_drill_overdue) > 9"},
+		"alerts_days_test.yaml": {"MusterEvidenceNotChecked", "> 2 * 86400 or", "> 9 * 86400 or"},
+	}
+	files, err := filepath.Glob("*_test.yaml")
+	if err != nil || len(files) != len(breaks) {
+		t.Fatalf("the tests are %v, %v; want %d files", files, err, len(breaks))
+	}
+	var tests strings.Builder
+	for _, file := range files {
+		tests.WriteString(read(t, file))
+	}
 	for _, r := range rules(t) {
 		for _, kind := range []string{"fires", "is silent"} {
-			if !strings.Contains(tests, "- name: "+r.Alert+" "+kind+"\n") {
-				t.Errorf("alerts_test.yaml has no test that %s %s", r.Alert, kind)
+			if !strings.Contains(tests.String(), "- name: "+r.Alert+" "+kind+"\n") {
+				t.Errorf("none of %v has a test that %s %s", files, r.Alert, kind)
 			}
 		}
 	}
-	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
+	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, append([]string{"test", "rules"}, files...)} {
 		out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput()
 		if err != nil {
 			t.Errorf("promtool %s: %v (it is in the package prometheus)\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	// And the tests are able to fail: with a rule that never fires, promtool says so.
-	broken := t.TempDir()
-	for name, text := range map[string]string{"alerts.yaml": strings.Replace(read(t, "alerts.yaml"), "muster_planned_drill_overdue) > 0", "muster_planned_drill_overdue) > 9", 1), "alerts_test.yaml": tests} {
-		if err := os.WriteFile(broken+"/"+name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+	// And the tests of each file are able to fail: with a rule that never fires, promtool says so.
+	for _, file := range files {
+		b, broken := breaks[file], t.TempDir()
+		for name, text := range map[string]string{"alerts.yaml": strings.Replace(read(t, "alerts.yaml"), b.is, b.becomes, 1), file: only(t, file, b.alert)} {
+			if err := os.WriteFile(filepath.Join(broken, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", filepath.Join(broken, file)).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "name: "+b.alert+" fires") {
+			t.Errorf("a rule that never fires goes unnoticed by %s: %v\n%s", file, err, out)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", broken+"/alerts_test.yaml").CombinedOutput(); err == nil || !strings.Contains(string(out), "MusterDrillOverdue") {
-		t.Errorf("a rule that never fires goes unnoticed: %v\n%s", err, out)
+}
+
+// only is a file of tests with none but those of one alert.
+func only(t *testing.T, file, alert string) string {
+	t.Helper()
+	var all map[string]any
+	if err := yaml.Unmarshal([]byte(read(t, file)), &all); err != nil {
+		t.Fatal(err)
 	}
+	var left []any
+	for _, test := range all["tests"].([]any) {
+		if strings.HasPrefix(test.(map[string]any)["name"].(string), alert+" ") {
+			left = append(left, test)
+		}
+	}
+	all["tests"] = left
+	b, err := yaml.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
