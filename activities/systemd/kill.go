@@ -263,7 +263,7 @@ const rescued = time.Minute
 // awaitBack waits until new starts of all units are active, and returns those that are not.
 func awaitBack(ctx context.Context, units []unit, b blow, within time.Duration) []string {
 	down := []string{}
-	_ = activities.Until(ctx, within, every, func(ctx context.Context) error {
+	_ = activities.Until(ctx, within, every, func(context.Context) error { // the last look is not cut short
 		down = []string{}
 		for _, u := range units {
 			if s, err := u.m.state(ctx); err != nil || s.Active != "active" || s.Invocation == b.Starts[u.id] {

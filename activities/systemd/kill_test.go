@@ -71,7 +71,7 @@ func TestKill(t *testing.T) {
 func TestKillRescues(t *testing.T) {
 	m := systemdtest.Start(t)
 	s := twoServices(t, m, "no")
-	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "20s"})
+	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "8s"})
 	r := s.Ready(step)
 	if len(r.Problems) != 1 {
 		t.Fatalf("ready: %v", r.Problems)
@@ -80,7 +80,7 @@ func TestKillRescues(t *testing.T) {
 		t.Errorf("ready: %+v", p)
 	}
 	var out systemd.Killed
-	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 20 {
+	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 8 {
 		t.Fatalf("%+v %v", out, err)
 	}
 	if at := status(t, s); at.Active != "active" {
