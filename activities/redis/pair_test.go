@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/redistest"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestFailoverOfAPairAndTheWayHome(t *testing.T) {
@@ -172,7 +173,7 @@ func TestAFlappingLink(t *testing.T) {
 	must[Lag](t)(waitCaughtUp(ctx, CaughtUp{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
 	var err error
-	redistest.Eventually(t, time.Minute, func() string {
+	waittest.Moment(t, time.Minute, func() string { // between two flaps
 		if _, err = promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute}); err != nil {
 			return err.Error()
 		}

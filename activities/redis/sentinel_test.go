@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/redistest"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // writer writes numbers as a client does that asks a sentinel for the master when its
@@ -113,7 +114,7 @@ func TestNoFailoverIsBegunWhileOneIsUnderWay(t *testing.T) {
 		})
 		byHand.Close()
 		home := false
-		redistest.Eventually(t, 2*time.Minute, func() string {
+		waittest.Moment(t, 2*time.Minute, func() string {
 			old, next := from.Info(t, "role"), to.Info(t, "role")
 			if old == "master" && next == "master" {
 				split++
@@ -159,7 +160,7 @@ func TestAnAutomaticFailoverIsWaitedFor(t *testing.T) {
 	// says that there is one writer.
 	w.Tokyo.Thaw(t)
 	passed, split := 0, 0
-	redistest.Eventually(t, 2*time.Minute, func() string {
+	waittest.Moment(t, 2*time.Minute, func() string {
 		before := w.Tokyo.Info(t, "role")
 		_, err := singleWriter(ctx, SingleWriter{Servers: []Target{w.Tokyo.Target, w.Osaka.Target}, Sentinel: w.Target, Expect: "osaka", Wait: run.Duration(2 * time.Second)})
 		switch {

@@ -23,6 +23,7 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -123,7 +124,12 @@ safety: {remind: [20m], within: 40m, muster: 40m, task: 1s}
 		}
 		return p.Totals
 	}
-	await(t, "everybody is called", func() bool { return totals().People == people })
+	waittest.Every(t, 250*time.Millisecond, 3*time.Minute, func() string { // each look reads 5,000 people
+		if n := totals().People; n != people {
+			return fmt.Sprintf("%d of %d people are called", n, people)
+		}
+		return ""
+	})
 
 	var answered, next atomic.Int64
 	var want api.Totals

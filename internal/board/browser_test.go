@@ -359,6 +359,9 @@ func (b *tab) there(selector string) bool {
 	return err == nil && len(ids) > 0
 }
 
+// aLook is the pause between two looks at a page: without one the asking would keep the page from coming.
+const aLook = 100 * time.Millisecond
+
 // until2 asks for the page again until it is so, as people without scripts do.
 func (b *tab) until2(so func() bool) {
 	b.t.Helper()
@@ -366,6 +369,7 @@ func (b *tab) until2(so func() bool) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("it does not come; the page says:\n%s", b.text())
 		}
+		<-time.After(aLook)
 		b.to("/tasks")
 	}
 }
@@ -376,6 +380,7 @@ func (b *tab) says2(text string) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("it does not say %q:\n%s", text, b.text())
 		}
+		<-time.After(aLook)
 	}
 }
 

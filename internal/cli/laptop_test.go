@@ -125,11 +125,14 @@ func (p spot) does(code int, args ...string) (out, talk string) {
 	return o.String(), e.String()
 }
 
+// aLook is the pause between two looks at a run: each starts muster itself.
+const aLook = 400 * time.Millisecond
+
 // until does something once the run asks for it, as its page says.
 func (p spot) until(own, id string, args ...string) {
 	p.t.Helper()
 	asked := strings.TrimSuffix(strings.Join(args[:2], " "), " "+id)
-	waittest.Eventually(p.t, 3*time.Minute, func() string {
+	waittest.Every(p.t, aLook, 3*time.Minute, func() string {
 		if out, _ := p.does(0, own, "drill", "show", id); !strings.Contains(out, "muster "+asked) {
 			return asked + " is not asked for: " + out
 		}
@@ -275,14 +278,14 @@ func TestALaptopGoesOnAloneAndComesBack(t *testing.T) {
 	act("confirm", "containment", "--run", id, "--as", "sato")
 	act("decide", "alternate", "--system", "orders", "--reason", "the only way", "--run", id, "--as", "sato")
 	act("approve", id, "--as", "tanaka")
-	waittest.Eventually(t, 2*time.Minute, func() string {
+	waittest.Every(t, aLook, 2*time.Minute, func() string {
 		if b, _ := os.ReadFile(notes); strings.Count(string(b), "\n") == 0 {
 			out, _ := kit.does(0, own, "drill", "show", id)
 			return "the shop was not started: " + out
 		}
 		return ""
 	})
-	waittest.Eventually(t, 2*time.Minute, func() string {
+	waittest.Every(t, aLook, 2*time.Minute, func() string {
 		if out, _ := kit.does(0, own, "drill", "show", id); !strings.Contains(out, "restored") {
 			return "its service was not seen: " + out
 		}
@@ -300,7 +303,7 @@ func TestALaptopGoesOnAloneAndComesBack(t *testing.T) {
 	act("step", "done", id, "tell", "--as", "tanaka", "--reason", "told")
 	act("confirm", "completion", "--run", id, "--as", "sato")
 	act("confirm", "closing", "--note", "nothing", "--run", id, "--as", "sato")
-	waittest.Eventually(t, 3*time.Minute, func() string {
+	waittest.Every(t, aLook, 3*time.Minute, func() string {
 		out, _ := kit.does(0, own, "drill", "list", "-o", "json")
 		var list []struct {
 			Run     string

@@ -14,13 +14,32 @@ func Context(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// Eventually waits until ok returns "", and fails with what it last returned.
+// often is how often is asked for what may come at once.
+const often = 20 * time.Millisecond
+
+// Eventually waits until ok returns "", and fails with what it last returned. The longer it takes, the less often it
+// asks, so that a wait costs little and is at most a tenth longer for it. What may be over again by then takes Moment.
 func Eventually(t testing.TB, d time.Duration, ok func() string) {
 	t.Helper()
-	deadline := time.NewTimer(d)
+	wait(t, d, ok, func(passed time.Duration) time.Duration { return max(often, min(passed/10, 10*often)) })
+}
+
+// Moment is Eventually for what must be seen while it lasts, as the middle of a failover: it never asks less often.
+func Moment(t testing.TB, d time.Duration, ok func() string) {
+	t.Helper()
+	Every(t, often, d, ok)
+}
+
+// Every is Eventually with a pause between two looks, for what is dear to look at, as a command's output.
+func Every(t testing.TB, pause, d time.Duration, ok func() string) {
+	t.Helper()
+	wait(t, d, ok, func(time.Duration) time.Duration { return pause })
+}
+
+func wait(t testing.TB, d time.Duration, ok func() string, pause func(passed time.Duration) time.Duration) {
+	t.Helper()
+	began, deadline := time.Now(), time.NewTimer(d)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		why := ok()
 		if why == "" {
@@ -29,7 +48,7 @@ func Eventually(t testing.TB, d time.Duration, ok func() string) {
 		select {
 		case <-deadline.C:
 			t.Fatalf("after %v: %s", d, why)
-		case <-tick.C:
+		case <-time.After(pause(time.Since(began))):
 		}
 	}
 }
