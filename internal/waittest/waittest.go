@@ -21,7 +21,7 @@ const often = 20 * time.Millisecond
 // asks, so that a wait costs little and is at most a tenth longer for it. What may be over again by then takes Moment.
 func Eventually(t testing.TB, d time.Duration, ok func() string) {
 	t.Helper()
-	wait(t, d, ok, func(passed time.Duration) time.Duration { return max(often, min(passed/10, 10*often)) })
+	wait(t, d, ok, func(passed time.Duration) time.Duration { return max(often, min(passed/10, 5*often)) })
 }
 
 // Moment is Eventually for what must be seen while it lasts, as the middle of a failover: it never asks less often.

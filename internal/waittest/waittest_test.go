@@ -16,7 +16,7 @@ func TestPace(t *testing.T) {
 		least, most int
 	}{
 		{"soon", waittest.Eventually, 150 * time.Millisecond, 20 * time.Millisecond, 8, 9},
-		{"later", waittest.Eventually, 20 * time.Second, 200 * time.Millisecond, 100, 150},
+		{"later", waittest.Eventually, 20 * time.Second, 100 * time.Millisecond, 200, 250},
 		{"a moment", waittest.Moment, 20 * time.Second, 20 * time.Millisecond, 1000, 1001},
 		{"dear", func(t testing.TB, d time.Duration, ok func() string) { waittest.Every(t, 400*time.Millisecond, d, ok) }, 20 * time.Second, 400 * time.Millisecond, 50, 51},
 	} {
