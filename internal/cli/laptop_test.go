@@ -19,6 +19,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/freeport"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/temporaltest"
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -226,6 +227,13 @@ func TestALaptopGoesOnAloneAndComesBack(t *testing.T) {
 	if err := os.Chmod(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // the shop outlives whoever started it
+		for _, pid := range proc.PIDs() {
+			if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(line), notes) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
 	secret := main.write("shop-key", "a key that only the main site's disk has")
 	main.write("plans/estate.yaml", fmt.Sprintf(laptopEstate, program, notes, state, "secret://file"+secret))
 	main.write("plans/runbook.yaml", laptopRunbook)
