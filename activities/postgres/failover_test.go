@@ -331,15 +331,22 @@ func TestAStandbyThatWasPromotedSinceItsFenceIsAPrimaryAfterwards(t *testing.T) 
 	must[Fenced](t)(fence(as(t, "run-1"), Fence{Server: p.Osaka.Target}))
 	p.Tokyo.Kill9(t)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
-	ctx := as(t, "run-2")
-	for range 2 { // also when the attempt is made again
-		must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
-	}
-	if out := must[Started](t)(unfence(ctx, Unfence{Server: p.Osaka.Target, Wait: minute})); out.Role != "primary" {
-		t.Errorf("unfenced = %+v", out)
-	}
-	if err := p.Osaka.TryWrite(t); err != nil {
-		t.Errorf("after the fence came off: %v", err)
+	note := must[*fenceNote](t)(fenceOf(p.Osaka.Instance))
+	for run, strike := range map[string]func(){"run-2": func() {}, "run-3": func() { p.Osaka.Kill9(t) }} {
+		if err := keep(p.Osaka.Instance, fenceFile, note); err != nil { // as the first run left it
+			t.Fatal(err)
+		}
+		strike()
+		ctx := as(t, run)
+		for range 2 { // also when the attempt is made again
+			must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
+		}
+		if out := must[Started](t)(unfence(ctx, Unfence{Server: p.Osaka.Target, Wait: minute})); out.Role != "primary" {
+			t.Errorf("%s: unfenced = %+v", run, out)
+		}
+		if err := p.Osaka.TryWrite(t); err != nil {
+			t.Errorf("%s: after the fence came off: %v", run, err)
+		}
 	}
 }
 

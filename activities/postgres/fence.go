@@ -147,8 +147,8 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 }
 
 // raise writes the fence's marker and makes every later start read-only. A higher
-// token's marker stays. What the server was tells what it comes back as: one that runs as a primary
-// is none of the standbys of which an earlier fence or a file says so.
+// token's marker stays. It says what the server comes back as: one that runs as a primary, or whose signal a promotion has taken
+// away, is no standby, whatever an earlier fence says.
 func raise(ctx context.Context, i *pgcluster.Instance, was, to string) (*fenceNote, error) {
 	call := activities.CallFrom(ctx)
 	f := &fenceNote{Run: call.Run, Step: call.Step, Token: call.Token, At: micro(time.Now()), For: to}
@@ -160,15 +160,11 @@ func raise(ctx context.Context, i *pgcluster.Instance, was, to string) (*fenceNo
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
 			"サーバー %s はより新しいトークン（%d、実施 %s）でフェンスされている。この実施のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
-	switch {
-	case was == "primary":
-	case old != nil:
-		f.Standby = old.Standby
-	default:
-		if f.Standby, err = i.StandbySignalled(); err != nil {
-			return nil, err
-		}
+	signalled, err := i.StandbySignalled()
+	if err != nil {
+		return nil, err
 	}
+	f.Standby = was != "primary" && signalled && (old == nil || old.Standby)
 	if err := keep(i, fenceFile, f); err != nil {
 		return nil, err
 	}

@@ -343,17 +343,40 @@ func TestBreakGlassIsReviewedBySomebodyElse(t *testing.T) {
 	}
 }
 
-// Whose record is gone, of that nobody can tell who had a part in it, so nobody reviews it by that.
-func TestBreakGlassIsNotReviewedWithoutItsRecord(t *testing.T) {
+// Of a run whose record an earlier release removed after its time nobody can tell who had a part: whom the finding is of, and who began
+// the run, are known, and may not. Of a run that is not there at all nobody may.
+func TestBreakGlassIsReviewedWithoutItsRecord(t *testing.T) {
 	l := newLessons(t)
-	at := l.now.AddDate(0, 0, -1)
-	o := outcome.Outcome{Version: outcome.Version, Run: "r1", Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, StartedAt: at, EndedAt: at,
-		Findings: []outcome.Finding{{Place: "glass/r1/approval", Kind: run.FindingHand, Title: plan.Text{EN: "sato approved alone", JA: "sato が単独で承認"}, Owner: "sato"}}}
-	if err := outcome.Put(t.Context(), l.store, o); err != nil {
+	at := l.now.AddDate(-2, 0, 0)
+	if err := l.store.Append(t.Context(), []run.Event{
+		{Run: "r1", Writer: "run", Seq: 1, At: at, Kind: run.RunStarted, By: "suzuki", Data: run.Encode(run.Started{Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss"})},
+		{Run: "r1", Writer: "run", Seq: 2, At: at, Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})}}); err != nil {
 		t.Fatal(err)
 	}
-	if p := problem(t, fails(l.client.OnFinding(l.as("tanaka"), l.find("glass/r1/approval").ID, "confirm", api.FindingRequest{Reason: "it was right"}))); p.Code != api.CodeRefused || !strings.Contains(p.Detail, "is gone") {
-		t.Errorf("%+v", p)
+	for _, id := range []string{"r1", "r2"} {
+		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, StartedAt: at, EndedAt: at,
+			Findings: []outcome.Finding{{Place: "glass/" + id + "/approval", Kind: run.FindingHand, Title: plan.Text{EN: "sato approved alone", JA: "sato が単独で承認"}, Owner: "sato"}}}
+		if err := outcome.Put(t.Context(), l.store, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.store.RemoveRun(t.Context(), "r1", l.now); err != nil {
+		t.Fatal(err)
+	}
+	confirm := func(who, place string) error {
+		_, err := l.client.OnFinding(l.as(who), l.find(place).ID, "confirm", api.FindingRequest{Reason: "it was right"})
+		return err
+	}
+	for _, who := range []string{"sato", "suzuki"} {
+		if p := problem(t, confirm(who, "glass/r1/approval")); p.Code != api.CodeRefused || !strings.Contains(p.Detail, "is gone") {
+			t.Errorf("%s: %+v", who, p)
+		}
+	}
+	if err := confirm("tanaka", "glass/r1/approval"); err != nil {
+		t.Error(err)
+	}
+	if p := problem(t, confirm("tanaka", "glass/r2/approval")); p.Code != api.CodeUnknownRun {
+		t.Errorf("a run that is not there: %+v", p)
 	}
 }
 

@@ -87,8 +87,10 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			continue
 		}
 		list, err := s.goals(ctx, i.Row, i.Run)
-		if err != nil && len(set) == 0 {
-			set = s.goalsThen(ctx, p, i.Row, i.Run)
+		if err != nil {
+			if then, known := s.goalsThen(ctx, p, i.Row, i.Run); known {
+				set = then
+			}
 		}
 		refused := new(Problem)
 		switch said := errors.As(err, &refused); {
@@ -118,15 +120,18 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 	return out, hidden, nil
 }
 
-// goalsThen are the goals that a row had by the record of a run which can't be judged now: the files may ask for none any more.
-func (s *Server) goalsThen(ctx context.Context, p *programme.Programme, row, runID string) []programme.Goal {
+// goalsThen are the goals that a row had by the record of a run which can't be judged now, where it has any: the files may ask for others
+// or none by now.
+func (s *Server) goalsThen(ctx context.Context, p *programme.Programme, row, runID string) (goals []programme.Goal, known bool) {
 	first, err := s.Store.Events(ctx, runID, 0, 1)
 	if err != nil || len(first) == 0 || first[0].Event.Kind != run.RunStarted {
-		return nil
+		return nil, false
 	}
 	var began run.Started
-	_ = first[0].Event.Decode(&began) // what can't be read sets none
-	return goalsBegun(began, p, row)
+	if err := first[0].Event.Decode(&began); err != nil {
+		return nil, false
+	}
+	return goalsBegun(began, p, row), began.Rows != nil
 }
 
 // mayJudge refuses a judgement of a goal that is none, that the record itself judges, or that another role

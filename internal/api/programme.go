@@ -142,7 +142,7 @@ func (s *Server) covered(ctx context.Context, p programme.Programme, against fun
 	facts.Untold = slices.Clone(withheld)
 	for i, r := range facts.Records {
 		if r.Due.Scenario != whole[i].Due.Scenario {
-			facts.Untold = append(facts.Untold, r.Due.Schedule)
+			facts.Untold = append(facts.Untold, p.Called(r.Due.Schedule))
 			facts.Records[i].Due.Scenario = whole[i].Due.Scenario // what it comes to is the same for everybody
 		}
 	}

@@ -19,12 +19,19 @@ func (s *Server) notInvolved(ctx context.Context, f Finding, by string) error {
 	if err != nil {
 		return s.storeProblem(ctx, err)
 	}
-	if len(entries) == 0 { // a use that nobody reviewed keeps its record: somebody took it away
-		l := lang(ctx)
-		return problem(http.StatusConflict, CodeRefused, l.T("The record of run %s is gone, so nobody can tell who had a part in it.", "実施 %s の記録がないため、誰が関与したかを確認できません。", id),
-			l.T("Put the record back from a copy, then review", "記録を写しから復元したうえで、事後確認を行ってください"))
-	}
 	hands := append([]string{by}, issuers(ctx)...)
+	if len(entries) == 0 { // nobody can tell who else had a part
+		sum, err := s.summary(ctx, id)
+		if err != nil {
+			return err
+		}
+		// An earlier release removed also records of uses that nobody had reviewed: who is known of them is whom the finding is of, and who began the run.
+		if l := lang(ctx); sum.RemovedAt == nil || slices.Contains(hands, f.Owner) || slices.Contains(hands, sum.By) {
+			return problem(http.StatusConflict, CodeRefused, l.T("The record of run %s is gone, so that nobody can tell whether %s had a part in it.", "実施 %s の記録がないため、%s が関与していないことを確認できません。", id, by),
+				l.T("Have somebody else review it, or, where the record was not removed after its time, put the record store's backup back first", "別の人が事後確認を行ってください。保存期間の満了による削除でない場合は、先に記録の保存先をバックアップから復元してください"))
+		}
+		return nil
+	}
 	for _, e := range entries {
 		if at := slices.IndexFunc(hands, func(who string) bool { return hadPart(e.Event, who) }); at >= 0 {
 			l := lang(ctx)

@@ -3,9 +3,11 @@ package app
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,10 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/finding"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/tsatest"
 )
@@ -190,4 +196,35 @@ func metricsOf(t *testing.T, m running) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// The record of a run in which break-glass was used is kept until somebody has reviewed that: it tells who may.
+func TestARunIsKeptUntilItsBreakGlassIsReviewed(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	const place = "glass/r1/approval"
+	for id, found := range map[string]string{"r1": place, "r2": "step/orders/failover/promote"} {
+		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, StartedAt: at, EndedAt: at,
+			Findings: []outcome.Finding{{Place: found, Kind: run.FindingHand, System: "orders", Title: plan.Text{EN: "x", JA: "x"}, Owner: "sato"}}}
+		if err := outcome.Put(t.Context(), store, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ledger := &finding.Ledger{Store: store}
+	kept := func(want ...string) {
+		t.Helper()
+		got, err := toReview(t.Context(), ledger)
+		if err != nil || !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
+			t.Errorf("kept: %v, %v; want %v", got, err, want)
+		}
+	}
+	kept("r1")
+	if err := ledger.Act(t.Context(), run.Event{Run: "findings", Writer: "findings", Seq: 1, At: at.AddDate(0, 0, 1), Kind: run.FindingConfirmed, By: "tanaka", Reason: "it was right", Data: run.Encode(run.FindingAct{ID: finding.IDOf(place)})}); err != nil {
+		t.Fatal(err)
+	}
+	kept()
 }

@@ -19,7 +19,7 @@ const (
 // Wait takes the lock as soon as nobody is in the way. One that this open file has already is changed to the other use: for a moment it has none.
 func Wait(f *os.File, use Use) error { return lock(f, int(use)) }
 
-// Try takes the lock, or says at once that somebody is in the way.
+// Try takes the lock, or says at once that somebody is in the way. One that this open file had already is gone then.
 func Try(f *os.File, use Use) (taken bool, err error) {
 	err = lock(f, int(use)|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

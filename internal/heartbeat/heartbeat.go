@@ -21,8 +21,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// ahead of the engine's own timeout a lease ends. It is looked at with each beat, a second apart, and the last one may wait for its answer.
-const ahead, answer = time.Second + answer, time.Second / 2
+const (
+	// answer is how long the last beat of a lease may wait for its answer.
+	answer = time.Second / 2
+	// ahead of the engine's own timeout a lease ends: it is looked at with each beat, a second apart.
+	ahead = time.Second + answer
+)
 
 type leaseKey struct{}
 

@@ -18,7 +18,7 @@ func Context(t testing.TB, d time.Duration) context.Context {
 const often = 20 * time.Millisecond
 
 // Eventually waits until ok returns "", and fails with what it last returned. The longer it takes, the less often it
-// asks, so that a wait costs little and is at most a tenth longer for it. What may be over again by then takes Moment.
+// asks, so that a wait costs little and is hardly longer for it. What may be over again by then takes Moment.
 func Eventually(t testing.TB, d time.Duration, ok func() string) {
 	t.Helper()
 	wait(t, d, ok, func(passed time.Duration) time.Duration { return max(often, min(passed/10, 5*often)) })
