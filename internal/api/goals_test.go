@@ -110,6 +110,30 @@ func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	}
 }
 
+// talked is the record of a drill by sato that was talked through in an hour.
+func (l *lessons) talked(id string, at time.Time, s run.Started) {
+	l.t.Helper()
+	s.Kind, s.Depth, s.Scenario, s.Hazard = run.Drill, run.Tabletop, "tokyo-loss", run.Disaster
+	if err := l.store.Append(l.t.Context(), []run.Event{
+		{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(s)},
+		{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})}}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// year is the yearly report as sato reads it.
+func (l *lessons) year() (y overview.Year) {
+	l.t.Helper()
+	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &y); err != nil {
+		l.t.Fatal(err)
+	}
+	return y
+}
+
 // A year is shown whatever became of the records of its runs: where one was removed after its time, or can't
 // be read, the goals of its row are not proven, and the page says why in the reader's language.
 func TestAYearIsShownWhenARecordIsGone(t *testing.T) {
@@ -128,23 +152,12 @@ func TestAYearIsShownWhenARecordIsGone(t *testing.T) {
 	for i, hash := range []string{p.Hash, "a plan that is nowhere", p.Hash} {
 		at := time.Date(2026, time.Month(10+i), 10, 3, 0, 0, 0, time.UTC)
 		id := []string{"drl-1", "drl-2", "drl-3"}[i]
-		if err := l.store.Append(t.Context(), []run.Event{
-			{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: hash})},
-			{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})}}); err != nil {
-			t.Fatal(err)
-		}
+		l.talked(id, at, run.Started{PlanHash: hash})
 	}
 	if err := l.store.RemoveRun(t.Context(), "drl-1", l.now); err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var y overview.Year
-	if err := json.Unmarshal(b, &y); err != nil {
-		t.Fatal(err)
-	}
+	y := l.year()
 	if len(y.Goals) != 3 {
 		t.Fatalf("goals of %d rows, want of 3: %+v", len(y.Goals), y.Goals)
 	}
@@ -173,21 +186,9 @@ func TestGoalsOfARecordAreNotForgotten(t *testing.T) {
 	for i, goals := range [][]run.Goal{set, nil, set} {
 		at := time.Date(2026, time.Month(10+i), 10, 3, 0, 0, 0, time.UTC)
 		id := []string{"drl-1", "drl-2", "drl-3"}[i]
-		if err := l.store.Append(t.Context(), []run.Event{
-			{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: "a plan that is nowhere",
-				Rows: []run.RowGoals{{Row: []string{"autumn", "winter", "spring"}[i], Goals: goals}}})},
-			{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})}}); err != nil {
-			t.Fatal(err)
-		}
+		l.talked(id, at, run.Started{PlanHash: "a plan that is nowhere", Rows: []run.RowGoals{{Row: []string{"autumn", "winter", "spring"}[i], Goals: goals}}})
 	}
-	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var y overview.Year
-	if err := json.Unmarshal(b, &y); err != nil {
-		t.Fatal(err)
-	}
+	y := l.year()
 	var got []string
 	for _, row := range y.Goals {
 		for _, g := range row.Goals {
@@ -221,14 +222,7 @@ func TestGoalsOfWhatPeopleHeldAreJudged(t *testing.T) {
 	if err := judge("sato", r.ID, "two-hours"); err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var y overview.Year
-	if err := json.Unmarshal(b, &y); err != nil {
-		t.Fatal(err)
-	}
+	y := l.year()
 	if c := y.Counts; c.Goals != 2 || c.GoalsMet != 1 || c.GoalsUnproven != 1 || y.Goals[0].Goals[0].Judged == nil || y.Goals[0].Goals[0].Judged.By != "sato" {
 		t.Errorf("%+v, %+v", c, y.Goals)
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -59,15 +58,16 @@ func (l *findingList) at(parts ...string) {
 
 // atGlass is at for a use of break-glass in a run. Each is reviewed by itself: those after the first at one place are numbered.
 func (l *findingList) atGlass(parts ...string) {
-	place := PlaceKey(append([]string{"glass"}, parts...)...)
+	parts = append([]string{"glass"}, parts...)
 	if l.glass == nil {
 		l.glass = map[string]int{}
 	}
-	if l.glass[place]++; l.glass[place] > 1 {
-		place = fmt.Sprintf("%s/%d", place, l.glass[place])
+	place := PlaceKey(parts...)
+	l.glass[place]++
+	if n := l.glass[place]; n > 1 {
+		parts = append(parts, strconv.Itoa(n))
 	}
-	f := &l.all[len(l.all)-1]
-	f.places = append(f.places, Place{Key: place})
+	l.at(parts...)
 }
 
 // atStep is at for a step.
