@@ -1,6 +1,9 @@
 package systemd
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // AnswerWithin sets how long a bus may take to answer, until what it returns is called.
 func AnswerWithin(d time.Duration) (undo func()) {
@@ -17,3 +20,14 @@ var (
 
 // Strike kills, as systemd.kill does after its look.
 var Strike = strike
+
+// StillDown returns the units that a wait whose time is over already does not see back: starts are those that were
+// meant, by unit.
+func StillDown(ctx context.Context, p Kill, starts map[string]string) ([]string, error) {
+	units, done, err := p.reach(ctx)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	return awaitBack(ctx, units, blow{Starts: starts}, time.Nanosecond), nil
+}

@@ -105,6 +105,19 @@ func TestKillRescues(t *testing.T) {
 	}
 }
 
+// The time to come back may run out while units are being asked: what is back by then is not taken for down.
+func TestKillLooksToTheEnd(t *testing.T) {
+	m := systemdtest.Start(t)
+	s := twoServices(t, m, "always")
+	p := systemd.Kill{Units: []systemd.Target{{Name: "app", Spec: systemd.Unit{Unit: "orders.service", Bus: m.Address}}}}
+	now := status(t, s).Invocation
+	for start, want := range map[string][]string{"another": {}, now: {"orders.service"}} {
+		if down, err := systemd.StillDown(t.Context(), p, map[string]string{"orders.service": start}); err != nil || !slices.Equal(down, want) {
+			t.Errorf("the start %s was meant, it is %s: down %v, %v; want %v", start, now, down, err, want)
+		}
+	}
+}
+
 // A worker that is killed by its own order leaves nobody to answer. Its successor knows by the ledger
 // which start was meant, and does not take the new one for it.
 func TestKillIsSettledByWhoComesAfter(t *testing.T) {

@@ -289,7 +289,7 @@ func (r *reading) dependencies() {
 	}
 	if cycle := Cycle(known, edges); cycle != nil {
 		_, s, _ := r.out.System(cycle[0])
-		r.Log.Add(s.Place, "system %s: depends on itself, by %s; remove one of these", "システム %s: 依存関係が循環しています（%s）。いずれかを外してください", cycle[0], strings.Join(cycle, " → "))
+		r.Log.Add(s.Place, "system %s: depends on itself, by %s; remove one of these", "system %s: 依存関係が循環しています（%s）。いずれかを外してください", cycle[0], strings.Join(cycle, " → "))
 	}
 }
 

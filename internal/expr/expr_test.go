@@ -155,6 +155,10 @@ func TestCheckPlacesTheMistake(t *testing.T) {
 		`run.depth == 3`:                    {10, "can't be applied"},
 		`timestamp("2026-01-01T00:00:00Z")`: {9, "there is no timestamp"},
 		`steps.promote.peers[0].nam`:        {23, `did you mean "name"?`},
+		`steps.promote.up &&`:               {19, "ends where something must still follow"},
+		`(steps.promote.up`:                 {17, "ends without ); add it"},
+		`steps.promote.up steps`:            {17, "is over before 'steps'"},
+		`== true`:                           {0, "'==' has no place here"},
 	} {
 		_, err := s.Check(src)
 		if err == nil || !strings.Contains(err.Error(), want.text) || Place(err) != want.at {

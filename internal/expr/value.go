@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,6 +173,10 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
+// misplaced is how CEL's parser says that something else should stand where it is: what it
+// found, and what it expected, one token in quotes or a list in braces.
+var misplaced = regexp.MustCompile(`^(?:mismatched input|extraneous input|no viable alternative at input) '(.*?)'(?: expecting (.*))?$`)
+
 // plain makes CEL's messages read like ours.
 func plain(msg string) plan.Text {
 	msg = strings.ReplaceAll(msg, " (in container '')", "")
@@ -186,6 +191,19 @@ func plain(msg string) plan.Text {
 		op, args, _ := strings.Cut(rest, " applied to ")
 		op = strings.ReplaceAll(strings.Trim(op, "'"), "_", "")
 		return plan.Say("%s can't be applied to %s; convert with int(), double() or string()", "%s は %s に使えません。int()、double()、string() で変換してください", op, strings.Trim(args, "'"))
+	}
+	if m := misplaced.FindStringSubmatch(msg); syntax && m != nil {
+		found, expected := m[1], m[2]
+		switch {
+		case found == "<EOF>" && strings.HasPrefix(expected, "'"):
+			return plan.Say("the expression ends without %s; add it", "式が %s のないまま終わっています。補ってください", strings.Trim(expected, "'"))
+		case found == "<EOF>":
+			return plan.Say("the expression ends where something must still follow; write it to its end, as in a == 1 && b == \"x\"",
+				"式が途中で終わっています。a == 1 && b == \"x\" のように最後まで書いてください")
+		case expected == "<EOF>":
+			return plan.Say("the expression is over before '%s'; join two conditions with && or ||, or remove it", "'%s' の手前で式が終わっています。条件をつなぐなら && か || を使い、不要なら削除してください", found)
+		}
+		return plan.Say("'%s' has no place here; an expression looks like a == 1 && b == \"x\"", "ここに '%s' は書けません。式は a == 1 && b == \"x\" のように書きます", found)
 	}
 	if syntax {
 		return plan.Say("%s", "式の文法の誤りです（%s）", msg)

@@ -114,9 +114,9 @@ func (r *reading) order(steps []Step, ids []string) {
 					continue
 				}
 				if n.V == s.ID.V {
-					r.Log.Add(n.Place, "step %s: needs itself; remove it", "ステップ %s: needs に自分自身を指定しています。削除してください", s.ID.V)
+					r.Log.Add(n.Place, "step %s: needs itself; remove it", "step %s: needs に自分自身を指定しています。削除してください", s.ID.V)
 				} else if !slices.Contains(ids, n.V) {
-					r.Log.Add(n.Place, "step %s: needs step %q, which this runbook does not have%s", "ステップ %s: needs に指定したステップ %q はこの手順書にありません%s", s.ID.V, n.V, yamldoc.Meant(n.V, ids))
+					r.Log.Add(n.Place, "step %s: needs step %q, which this runbook does not have%s", "step %s: needs に指定したステップ %q はこの手順書にありません%s", s.ID.V, n.V, yamldoc.Meant(n.V, ids))
 				} else if !slices.Contains(r.needs[s.ID.V], n.V) {
 					r.needs[s.ID.V] = append(r.needs[s.ID.V], n.V)
 				}
@@ -125,7 +125,7 @@ func (r *reading) order(steps []Step, ids []string) {
 	}
 	if cycle := estate.Cycle(ids, r.needs); cycle != nil {
 		at := steps[slices.IndexFunc(steps, func(s Step) bool { return s.ID.V == cycle[0] })]
-		r.Log.Add(at.Place, "step %s: waits for itself, by %s; remove one of these from needs", "ステップ %s: needs が循環しています（%s）。いずれかを needs から外してください", cycle[0], strings.Join(cycle, " → "))
+		r.Log.Add(at.Place, "step %s: waits for itself, by %s; remove one of these from needs", "step %s: needs が循環しています（%s）。いずれかを needs から外してください", cycle[0], strings.Join(cycle, " → "))
 	}
 }
 
