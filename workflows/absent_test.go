@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
 )
 
 // gone is what the engine says when no worker of a site took an order in time.
@@ -60,6 +61,29 @@ func TestAnAbsentSiteIsHandledAsThePlanSays(t *testing.T) {
 				t.Errorf("the absence is told %d times", n)
 			}
 		})
+	}
+}
+
+// A runbook that has failed asks nobody about its other steps, and begins nothing more: what was begun is undone.
+func TestAFailedRunbookAsksNobody(t *testing.T) {
+	w := newWorld(t)
+	in := ruined(t, w, func(p *plan.Plan) {
+		announce(p)
+		beside := effect("beside", "world.check")
+		beside.Retry = 1
+		p.Runbooks[1].Steps = append(p.Runbooks[1].Steps, beside)
+		step(p, "orders-failover", "promote").WhenAbsent = plan.AbsentFail
+	})
+	decide(w, map[string]run.Choice{"orders": run.Alternate})
+	full := fault{before: temporal.NewNonRetryableApplicationError("the disk is full", plan.ErrFinding, nil)}
+	w.faults["world.check"] = []fault{full, full}
+	w.faults["world.promote"] = []fault{gone()}
+	w.atEvent(run.StepWaiting, "beside", func() {
+		w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "announce", By: "tanaka", Act: run.ActDone}, nil)
+	})
+	w.run(in) // stands still where "beside" waits for somebody
+	if e := w.find(run.UndoEnded); len(e) != 1 || e[0].Step != "fence" {
+		t.Errorf("undone: %+v, want the fence", e)
 	}
 }
 

@@ -14,7 +14,15 @@ import (
 // A drill goes on when the time for decisions is over, and the phase says that nobody
 // approved: it is there to show that, not to hang on it.
 func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
-	if r.needed() == 0 || !r.moving() {
+	if r.needed() == 0 {
+		return run.Passed, ""
+	}
+	// While the run is held, its decision may still be revised: the question stays open, and what is revised is asked anew.
+	r.revisable = workflow.GetVersion(ctx, changeRevisedWhileHeld, workflow.DefaultVersion, 1) == 1
+	onHold := func() bool { return r.paused && r.revisable }
+	defer func() { r.approvalOver = true }()
+	_ = workflow.Await(ctx, func() bool { return !onHold() || r.moving() })
+	if !r.moving() {
 		return run.Passed, ""
 	}
 	r.approvalAsked = true
@@ -27,7 +35,7 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 		}
 	}
 	// Revised to stand down, nothing is moved, and nothing is left to approve.
-	approved := func() bool { return r.approved() || !r.moving() }
+	approved := func() bool { return (r.approved() || !r.moving()) && !onHold() }
 	if r.in.Kind == run.Response {
 		_ = workflow.Await(ctx, approved)
 		return run.Passed, ""
@@ -39,7 +47,7 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 		}
 		// Silence lets a drill go on; what somebody has refused waits, as in a response, for a
 		// yes, a revised decision (which has its time anew) or an abort.
-		held := func() bool { return r.standing(r.askedSeq) != nil && !approved() }
+		held := func() bool { return (r.standing(r.askedSeq) != nil || onHold()) && !approved() }
 		if ctx.Err() != nil || !held() {
 			return run.Failed, both("nobody approved within %s", "%s以内に承認がなかった", within)
 		}
@@ -156,6 +164,11 @@ func (r *response) mayApprove(a Approve) error {
 func (r *response) toApprove(a Approve) error {
 	if n := r.refusedAs(a.Asked); n != nil {
 		return r.gone(n)
+	}
+	if r.phase != run.Failback {
+		if err := r.aborting(); err != nil {
+			return err
+		}
 	}
 	if !r.approvalAsked {
 		return refuse("no approval is being asked for; `muster drill show` says what the run waits for", "現在、承認は求められていません。何を待っているかは `muster drill show` で確認できます")

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -28,5 +29,38 @@ func TestWhatWasAskedBeforeAnAbortIsRefused(t *testing.T) {
 	}
 	if n := len(w.find(run.DecisionMade)) + len(w.find(run.ActivationConfirmed)) + len(w.find(run.ActivationRefused)); n != 0 {
 		t.Errorf("%d answers are in the record", n)
+	}
+}
+
+// An abort stops what runs at once, also while the record store, which is to have its line, is away.
+func TestAnAbortWaitsForNoStore(t *testing.T) {
+	w := newWorld(t)
+	in := ruined(t, w, announce)
+	decide(w, map[string]run.Choice{"orders": run.Alternate})
+	w.until = make(chan struct{})
+	w.atEvent(run.StepWaiting, "announce", abort(w))
+	w.onEvent = wrapped(w.onEvent, func(e run.Event) {
+		if e.Kind == run.StepEnded && e.Step == "announce" {
+			close(w.until)
+		}
+	})
+	w.run(in) // stands still where the step in progress goes on until the store is back
+	if w.state() != run.Cancelled || slices.Contains(w.acts, "world.promote") {
+		t.Errorf("state = %s after %v", w.state(), w.acts)
+	}
+}
+
+// What people do in a run that was cancelled in the engine counts, and they are told so.
+func TestAnswersInACancelledRunStand(t *testing.T) {
+	w := newWorld(t)
+	in := homeward(t, w, nil)
+	w.atPhase(run.Verification, w.env.CancelWorkflow)
+	w.on(run.DecisionAsked, run.Failback, func(run.Event) {
+		w.update(theRun, workflows.UpdateHandover, workflows.Handover{By: "sato", Role: "commander", From: "sato", To: "suzuki", Reason: "end of the shift"}, nil)
+		w.update(theRun, workflows.UpdateDecide, workflows.Decide{By: "suzuki", Choice: run.Stay, Reason: "Tokyo is not sound"}, nil)
+	})
+	w.run(in) // an update that ends in an error fails the test
+	if got := w.state(); got != run.Cancelled || w.osaka != "primary" {
+		t.Errorf("state = %s, osaka is %s", got, w.osaka)
 	}
 }

@@ -122,11 +122,18 @@ func (r *response) mayAbort(c Control) error {
 func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
 	r.abort, r.aborts, r.stopping = &c, r.aborts+1, true
 	r.abortHome(ctx)
-	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Via: c.Via, Reason: c.Reason})
-	r.stop()
+	seq := r.log.add(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Via: c.Via, Reason: c.Reason})
+	atOnce := workflow.GetVersion(ctx, changeStopsAtOnce, workflow.DefaultVersion, 1) == 1
+	if atOnce { // the record store may be what is away
+		r.stop()
+	}
+	err := r.log.reach(ctx, seq)
+	if !atOnce {
+		r.stop()
+	}
 	r.stopping = false
 	r.letGo(ctx)
-	return done, err
+	return Done{Seq: seq}, err
 }
 
 // letGo lets a paused run go on to its end, since nobody resumes what is aborted. A runbook that the abort ends

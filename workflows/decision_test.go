@@ -217,6 +217,47 @@ func TestADecisionIsRevised(t *testing.T) {
 	}
 }
 
+// While the run is held before its recovery, the decision may still be revised, and who approved the one way has not
+// approved the other: not what moves nothing either.
+func TestADecisionThatIsRevisedWhileHeldIsApprovedAnew(t *testing.T) {
+	for name, first := range map[string]run.Choice{"the other way": run.Alternate, "from standing down": run.StandDown} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			in := real(t, w, func(p *plan.Plan) { inPlace(p, time.Hour) })
+			w.onEvent = nil
+			crew(w)
+			revised, asked := false, 0
+			w.on(run.DecisionAsked, run.RecoveryDecision, func(run.Event) {
+				w.update(theRun, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait for the network team"}, nil)
+				w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "sato", Choice: first, Reason: "as it looks"}, nil)
+				w.env.RegisterDelayedCallback(func() {
+					revised = true
+					w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "sato", Choice: run.InPlace, Reason: "the power is back"}, nil)
+				}, time.Hour)
+				w.env.RegisterDelayedCallback(func() { w.update(theRun, workflows.UpdateResume, workflows.Control{By: "sato"}, nil) }, 2*time.Hour)
+				w.env.RegisterDelayedCallback(func() {
+					if n := len(w.find(run.RecoveryOrdered)); n != 0 {
+						t.Errorf("%d recoveries are ordered that nobody has approved", n)
+					}
+					w.approve("yamada", nil)
+				}, 3*time.Hour)
+			})
+			w.on(run.ApprovalAsked, run.RecoveryDecision, func(run.Event) {
+				if asked++; !revised {
+					w.approve("yamada", nil)
+				}
+			})
+			w.run(in)
+			if want := map[run.Choice]int{run.Alternate: 2, run.StandDown: 1}[first]; asked != want {
+				t.Errorf("approval was asked %d times, want %d", asked, want)
+			}
+			if e := w.find(run.RecoveryOrdered); len(e) != 1 || e[0].Runbook != "orders-in-place" {
+				t.Errorf("ordered %+v, want the recovery in place", e)
+			}
+		})
+	}
+}
+
 // decided are the recovery decisions by system.
 func decided(t *testing.T, w *world) map[string]run.Decision {
 	t.Helper()

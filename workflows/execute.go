@@ -212,7 +212,7 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 	a := x.try(ctx, x.in.Phase, s, generation)
 	for {
 		w.note(a)
-		if a.ending == passed || ctx.Err() != nil {
+		if a.ending == passed || ctx.Err() != nil || x.stopped(ctx) {
 			return x.end(ctx, s, a, generation, run.Engine)
 		}
 		if a.never && more == s.Retry && workflow.GetVersion(ctx, changeLostOrders, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
@@ -268,6 +268,11 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 			a = x.try(ctx, x.in.Phase, s, generation)
 		}
 	}
+}
+
+// stopped reports whether the runbook has failed elsewhere, so that nothing more of it is begun: what was is undone.
+func (x *execution) stopped(ctx workflow.Context) bool {
+	return x.failed != "" && workflow.GetVersion(ctx, changeFailedAsksNobody, workflow.DefaultVersion, 1) == 1
 }
 
 // whenAbsent is what happens when no worker of the step's site takes it.

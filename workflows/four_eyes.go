@@ -274,8 +274,11 @@ type Glass struct {
 
 func (r *response) listenForGlass(ctx workflow.Context) {
 	workflow.GoNamed(ctx, "glass", func(ctx workflow.Context) {
-		var g Glass
-		for workflow.GetSignalChannel(ctx, signalGlass).Receive(ctx, &g) {
+		for {
+			var g Glass // each its own: what a later one leaves out is not what the last one said
+			if !workflow.GetSignalChannel(ctx, signalGlass).Receive(ctx, &g) {
+				return
+			}
 			if g.SameConsole {
 				r.tellOfConsole(ctx, g.By)
 				continue

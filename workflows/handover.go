@@ -96,8 +96,11 @@ func handOver(people []plan.Person, h handedOver) []plan.Person {
 // followRoles keeps a runbook's people as they are after handovers.
 func (x *execution) followRoles(ctx workflow.Context) {
 	workflow.GoNamed(ctx, "roles", func(ctx workflow.Context) {
-		var h handedOver
-		for workflow.GetSignalChannel(ctx, signalRoles).Receive(ctx, &h) {
+		for {
+			var h handedOver // each its own: decoding into the last one would write into the people it has put there
+			if !workflow.GetSignalChannel(ctx, signalRoles).Receive(ctx, &h) {
+				return
+			}
 			x.estate.People = handOver(x.estate.People, h)
 		}
 	})

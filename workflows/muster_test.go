@@ -149,6 +149,34 @@ func TestTheLeadNamesAnotherPlace(t *testing.T) {
 	}
 }
 
+// Of several roles that change hands while a runbook goes on each goes to whom it was given, and to nobody else.
+func TestSeveralRolesAreHandedOver(t *testing.T) {
+	w := newWorld(t)
+	in := ruined(t, w, func(p *plan.Plan) {
+		announce(p)
+		p.Estate.People = append(p.Estate.People, plan.Person{ID: "ito"}, plan.Person{ID: "kato", Roles: []string{"comms"}}, plan.Person{ID: "mori", Roles: []string{"lead"}})
+	})
+	decide(w, map[string]run.Choice{"orders": run.Alternate})
+	var taken error
+	w.atEvent(run.StepWaiting, "announce", func() {
+		for _, h := range []workflows.Handover{{Role: "operator", From: "tanaka", To: "ito"}, {Role: "comms", From: "kato", To: "mori"}} {
+			h.By, h.Reason = "sato", "end of the shift"
+			w.update(theRun, workflows.UpdateHandover, h, nil)
+		}
+		w.env.RegisterDelayedCallback(func() {
+			w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "announce", By: "mori", Act: run.ActDone}, &taken)
+			w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "announce", By: "ito", Act: run.ActDone}, nil)
+		}, time.Minute)
+	})
+	w.run(in)
+	if !said(taken, "which mori does not hold") {
+		t.Errorf("mori, who has another role: %v", taken)
+	}
+	if e := w.find(run.StepActed); len(e) != 1 || e[0].By != "ito" {
+		t.Errorf("done by %+v, want ito", e)
+	}
+}
+
 // At the change of a shift a role goes to somebody else: what waits for it waits for them.
 func TestARoleIsHandedOver(t *testing.T) {
 	w := newWorld(t)

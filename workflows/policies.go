@@ -268,6 +268,14 @@ const (
 	changeUndoLooks = "undo-looks"
 	// changeVouched: a fence for which people vouched is not undone.
 	changeVouched = "vouched"
+	// changeAnswersStand: what people do counts, and is answered so, also in a run that was cancelled in the engine.
+	changeAnswersStand = "answers-stand"
+	// changeStopsAtOnce: an abort stops what runs before the record has its line.
+	changeStopsAtOnce = "stops-at-once"
+	// changeFailedAsksNobody: of a runbook that has failed nothing more is begun, and nobody is asked about its other steps.
+	changeFailedAsksNobody = "failed-asks-nobody"
+	// changeRevisedWhileHeld: a decision that is revised while the run is held before its recovery is approved anew.
+	changeRevisedWhileHeld = "revised-while-held"
 	// changeUntoldLeft: a recovery that does not say what it left is not as found.
 	changeUntoldLeft = "untold-left"
 )

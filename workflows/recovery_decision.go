@@ -281,7 +281,7 @@ func (r *response) mayRevise(s *system, d Decide) error {
 	switch {
 	case s.choice == d.Choice:
 		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.choice)
-	case r.phase != run.RecoveryDecision:
+	case r.phase != run.RecoveryDecision || r.approvalOver:
 		return refuse("%s is decided already, %s, and the recovery has begun; `muster drill abort %s --reason ...` stops it, and what was done is undone", "%s の決定（%s）は確定し、復旧作業が始まっています。中止するには `muster drill abort %s --reason ...`（実施済みの操作は取り消されます）", s.plan.Name, s.choice, r.in.RunID)
 	case !slices.Contains(r.choices(s), d.Choice):
 		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
@@ -363,7 +363,7 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	for _, s := range open {
 		seq = r.settleChoice(ctx, s, d, d.By, s.askedAt)
 	}
-	if revised && r.approvalAsked && !r.brokenGlass && r.moving() {
+	if revised && r.approvalAsked && (!r.brokenGlass || r.revisable) && r.moving() {
 		// Who approved the one way, or has its question before them, has not approved the other.
 		r.askApproval(ctx, both("again: the decision was revised", "決定の見直しに伴う再承認"))
 	}

@@ -64,6 +64,8 @@ type response struct {
 
 	activationSeq int64 // of the event that asked for its confirmation
 	approvalAsked bool
+	approvalOver  bool             // the recovery is approved, or takes no approval, and waits for nothing more
+	revisable     bool             // see changeRevisedWhileHeld
 	askedSeq      int64            // of the event that asks for the approval now
 	ask           run.Ask          // whose it is
 	homeOpen      bool             // whether to return may still be decided otherwise

@@ -89,8 +89,9 @@ func (x *execution) waitFor(ctx workflow.Context, s plan.Step, w run.Wait) *aske
 	if w.Kind == run.WaitHuman { // reading a machine's step takes longer than the machine may
 		limit = s.Timeout.Std()
 	}
-	// Nobody needs to do a person's step of a runbook that has stopped elsewhere.
-	acted := func() bool { return q.act != nil || forPerson && x.failed != "" }
+	// Nobody needs to do a person's step of a runbook that has stopped elsewhere, nor to settle one that is undone with it.
+	unasked := forPerson || workflow.GetVersion(ctx, changeFailedAsksNobody, workflow.DefaultVersion, 1) == 1
+	acted := func() bool { return q.act != nil || unasked && x.failed != "" }
 	if x.kind == run.Response || limit <= 0 {
 		_ = workflow.Await(ctx, acted)
 	} else {

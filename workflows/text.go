@@ -25,9 +25,16 @@ const (
 func refuse(en, ja string, args ...any) error { return plan.Wrong(en, ja, i18n.Spoken(args...)...) }
 
 // hears installs an update with its validator, which may need the clock or not. Whatever it
-// refuses leaves the workflow as crossing says.
+// refuses leaves the workflow as crossing says. What it takes counts, and is answered so, also where the run was
+// cancelled in the engine.
 func hears[T any, F func(T) error | func(workflow.Context, T) error](ctx workflow.Context, name string, on func(workflow.Context, T) (Done, error), may F) error {
-	return workflow.SetUpdateHandlerWithOptions(ctx, name, on, workflow.UpdateHandlerOptions{Validator: func(ctx workflow.Context, act T) error {
+	heard := func(ctx workflow.Context, act T) (Done, error) {
+		if workflow.GetVersion(ctx, changeAnswersStand, workflow.DefaultVersion, 1) == 1 {
+			ctx, _ = workflow.NewDisconnectedContext(ctx)
+		}
+		return on(ctx, act)
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, name, heard, workflow.UpdateHandlerOptions{Validator: func(ctx workflow.Context, act T) error {
 		switch may := any(may).(type) {
 		case func(T) error:
 			return crossing(may(act))

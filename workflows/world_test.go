@@ -64,6 +64,7 @@ type world struct {
 	keys       map[string]int // effect keys applied, to be at most one each
 	spared     []run.Depth    // of the newest call
 	events     []run.Event    // the journal
+	until      chan struct{}  // an abort is not taken into it before this is closed
 	onEvent    func(run.Event)
 	holder     workflows.Holder // of the lock, for a second run
 }
@@ -126,6 +127,9 @@ func newWorld(t *testing.T) *world {
 		return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function}, nil
 	})
 	register(plan.ActivityAppend, func(_ context.Context, events []run.Event) error {
+		if w.until != nil && slices.ContainsFunc(events, func(e run.Event) bool { return e.Kind == run.RunAbortRequested }) {
+			<-w.until
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, e := range events {

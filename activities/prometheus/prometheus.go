@@ -87,6 +87,9 @@ func query(ctx context.Context, p Query) (Answer, error) {
 			return out, err // the question itself is wrong
 		}
 		if time.Since(began)+every > p.Wait.Std() {
+			if old := (stale{}); errors.As(err, &old) {
+				err = old.finding
+			}
 			if err != nil {
 				return out, err
 			}
@@ -99,6 +102,11 @@ func query(ctx context.Context, p Query) (Answer, error) {
 		}
 	}
 }
+
+// stale is an answer that is too old: what is to come back may be what is scraped, so a wait goes on.
+type stale struct{ finding error }
+
+func (s stale) Error() string { return s.finding.Error() }
 
 // ask asks once. Samples that are too old are left out.
 func ask(ctx context.Context, p Query) (out Answer, err error) {
@@ -135,7 +143,7 @@ func ask(ctx context.Context, p Query) (out Answer, err error) {
 	if p.MaxAge > 0 && len(out.Values) > 0 && plain(p.Query) {
 		fresh, _, _, err := v1.NewAPI(c).Query(ctx, fmt.Sprintf("max(time() - timestamp(%s)) > %f", p.Query, p.MaxAge.Std().Seconds()), now)
 		if v, ok := fresh.(model.Vector); err == nil && ok && len(v) > 0 {
-			return Answer{Values: []float64{}}, activities.FindingBoth("%s was last scraped %.0f s ago, and may be %s old: what scrapes it may be dead", "%s の最終収集は %.0f 秒前で、許容は %s：収集側が停止している可能性がある", p.Query, float64(v[0].Value), p.MaxAge)
+			return Answer{Values: []float64{}}, stale{activities.FindingBoth("%s was last scraped %.0f s ago, and may be %s old: what scrapes it may be dead", "%s の最終収集は %.0f 秒前で、許容は %s：収集側が停止している可能性がある", p.Query, float64(v[0].Value), p.MaxAge)}
 		}
 	}
 	if out.Samples = len(out.Values); out.Samples > 0 {
@@ -152,5 +160,8 @@ func plain(q string) bool {
 
 func ready(ctx context.Context, p Query) ([]plan.Text, error) {
 	_, err := ask(ctx, p)
+	if old := (stale{}); errors.As(err, &old) {
+		err = old.finding
+	}
 	return nil, err
 }

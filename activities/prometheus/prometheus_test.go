@@ -30,12 +30,13 @@ func kind(err error) string {
 	return ""
 }
 
-// start starts a real Prometheus that scrapes one gauge, which the test sets.
-func start(t *testing.T) (url string, queue *atomic.Int64) {
+// start starts a real Prometheus that scrapes one gauge, which the test sets, and one that is so many milliseconds old.
+func start(t *testing.T) (url string, queue, old *atomic.Int64) {
 	t.Helper()
-	queue = new(atomic.Int64)
+	queue, old = new(atomic.Int64), new(atomic.Int64)
+	old.Store((3 * time.Minute).Milliseconds())
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "orders_queue %d\n", queue.Load())
+		fmt.Fprintf(w, "orders_queue %d\norders_old 1 %d\n", queue.Load(), time.Now().UnixMilli()-old.Load())
 	}))
 	t.Cleanup(target.Close)
 	port, err := freeport.Get()
@@ -74,11 +75,11 @@ func start(t *testing.T) (url string, queue *atomic.Int64) {
 		}
 		return ""
 	})
-	return url, queue
+	return url, queue, old
 }
 
 func TestAStepWaitsForWhatTheMonitoringSees(t *testing.T) {
-	url, queue := start(t)
+	url, queue, old := start(t)
 	queue.Store(7)
 	p := Query{URL: url, Query: "orders_queue", Expect: "value == 7.0", MaxAge: run.Duration(time.Minute), Wait: run.Duration(time.Minute)}
 	out, err := query(t.Context(), p)
@@ -109,6 +110,16 @@ func TestAStepWaitsForWhatTheMonitoringSees(t *testing.T) {
 	// A sample that is older than it may be: its scraper could be dead.
 	if _, err := query(t.Context(), Query{URL: url, Query: "orders_queue", Expect: "true", MaxAge: 1}); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "last scraped") {
 		t.Errorf("an old sample: %v", err)
+	}
+	p = Query{URL: url, Query: "orders_old", Expect: "value == 1.0", MaxAge: run.Duration(time.Minute)}
+	if _, err := query(t.Context(), p); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "last scraped") {
+		t.Errorf("an old sample: %v", err)
+	}
+	// What is to come back may be what is scraped.
+	old.Store(0)
+	p.Wait = run.Duration(time.Minute)
+	if _, err := query(t.Context(), p); err != nil {
+		t.Errorf("waited for: %v", err)
 	}
 }
 
