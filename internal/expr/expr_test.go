@@ -156,7 +156,7 @@ func TestCheckPlacesTheMistake(t *testing.T) {
 		`timestamp("2026-01-01T00:00:00Z")`: {9, "there is no timestamp"},
 		`steps.promote.peers[0].nam`:        {23, `did you mean "name"?`},
 		`steps.promote.up &&`:               {19, "ends where something must still follow"},
-		`(steps.promote.up`:                 {17, "ends without ); add it"},
+		`(steps.promote.up`:                 {17, "')' is missing here"},
 		`steps.promote.up steps`:            {17, "is over before 'steps'"},
 		`== true`:                           {0, "'==' has no place here"},
 	} {

@@ -173,9 +173,12 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// misplaced is how CEL's parser says that something else should stand where it is: what it
+// How CEL's parser says that something is not there, and that something else should stand where it is: what it
 // found, and what it expected, one token in quotes or a list in braces.
-var misplaced = regexp.MustCompile(`^(?:mismatched input|extraneous input|no viable alternative at input) '(.*?)'(?: expecting (.*))?$`)
+var (
+	lacking   = regexp.MustCompile(`^missing (.*?) at '`)
+	misplaced = regexp.MustCompile(`^(?:mismatched input|extraneous input|no viable alternative at input) '(.*?)'(?: expecting (.*))?$`)
+)
 
 // plain makes CEL's messages read like ours.
 func plain(msg string) plan.Text {
@@ -192,11 +195,12 @@ func plain(msg string) plan.Text {
 		op = strings.ReplaceAll(strings.Trim(op, "'"), "_", "")
 		return plan.Say("%s can't be applied to %s; convert with int(), double() or string()", "%s は %s に使えません。int()、double()、string() で変換してください", op, strings.Trim(args, "'"))
 	}
+	if m := lacking.FindStringSubmatch(msg); syntax && m != nil {
+		return plan.Say("%s is missing here; add it", "ここに %s がありません。補ってください", m[1])
+	}
 	if m := misplaced.FindStringSubmatch(msg); syntax && m != nil {
 		found, expected := m[1], m[2]
 		switch {
-		case found == "<EOF>" && strings.HasPrefix(expected, "'"):
-			return plan.Say("the expression ends without %s; add it", "式が %s のないまま終わっています。補ってください", strings.Trim(expected, "'"))
 		case found == "<EOF>":
 			return plan.Say("the expression ends where something must still follow; write it to its end, as in a == 1 && b == \"x\"",
 				"式が途中で終わっています。a == 1 && b == \"x\" のように最後まで書いてください")
