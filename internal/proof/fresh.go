@@ -280,7 +280,25 @@ func changed(now current, system string, last outcome.SystemAt, p outcome.Proper
 	if !ok { // the scenario does not recover it any more
 		return []outcome.Change{ScenarioGone}
 	}
-	return last.Fingerprints.Changed(outcome.FingerprintsOf(now.plan, s), p)
+	out := last.Fingerprints.Changed(outcome.FingerprintsOf(now.plan, s), p)
+	if p == outcome.Restore && !sameRestore(s.Objective.Restore, last) {
+		out = append([]outcome.Change{outcome.ChangedPlan}, out...)
+	}
+	return out
+}
+
+// sameRestore reports whether a restore was held against the objectives of now; its fingerprint is of the backup alone.
+func sameRestore(now *plan.RestoreObjective, last outcome.SystemAt) bool {
+	same := func(was *outcome.Figure, is *run.Duration) bool {
+		if was == nil || was.ObjectiveS == nil || is == nil {
+			return (was == nil || was.ObjectiveS == nil) == (is == nil)
+		}
+		return is.Std().Round(time.Millisecond).Seconds() == *was.ObjectiveS
+	}
+	if now == nil {
+		now = &plan.RestoreObjective{}
+	}
+	return same(last.Restore, now.Within) && same(last.RestorePoint, now.Point)
 }
 
 // ErrNoScenario: the files hold no scenario of that name.

@@ -55,7 +55,8 @@ func (s shelf) proved(id string, days int, depth run.Depth, rto, restore run.Ver
 		Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: rto}, Fingerprints: outcome.FingerprintsOf(p, p.Systems[0])}}}
 	o.Systems[0].SimulatedParts, o.People.Simulated, o.Verdict = simulated, len(simulated) > 0, rto
 	if restore != "" {
-		o.Systems[0].Restore, o.Systems[0].RestorePoint = &outcome.Figure{Verdict: restore}, &outcome.Figure{Verdict: run.NoObjective}
+		within := p.Systems[0].Objective.Restore.Within.Seconds()
+		o.Systems[0].Restore, o.Systems[0].RestorePoint = &outcome.Figure{ObjectiveS: &within, Verdict: restore}, &outcome.Figure{Verdict: run.NoObjective}
 	}
 	if err := outcome.Put(s.t.Context(), s.store, o); err != nil {
 		s.t.Fatal(err)
@@ -254,8 +255,20 @@ func TestAProofExpiresByChange(t *testing.T) {
 		"an inject's words": {func(p *plan.Plan) {
 			p.Scenario.Injects[0].Title, p.Scenario.Injects[0].Line = plan.Text{EN: "Lost"}, "s.yaml:3"
 		}, states{proof.Fresh, proof.Fresh}, nil},
-		"the backup":   {func(p *plan.Plan) { p.Runbooks[2].Steps[0].With = []byte(`{"keep":14}`) }, states{proof.Fresh, proof.Changed}, nil},
-		"its place":    {func(p *plan.Plan) { p.Estate.Targets[1].Spec = []byte(`{"dir":"/c"}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"the backup": {func(p *plan.Plan) { p.Runbooks[2].Steps[0].With = []byte(`{"keep":14}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"its place":  {func(p *plan.Plan) { p.Estate.Targets[1].Spec = []byte(`{"dir":"/c"}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"its time": {func(p *plan.Plan) {
+			d := run.Duration(time.Hour)
+			p.Systems[0].Objective.Restore = &plan.RestoreObjective{Within: &d}
+		}, states{proof.Fresh, proof.Changed}, nil},
+		"its time, by unit": {func(p *plan.Plan) {
+			d := run.Duration(120 * time.Minute)
+			p.Systems[0].Objective.Restore = &plan.RestoreObjective{Within: &d}
+		}, states{proof.Fresh, proof.Fresh}, nil},
+		"its point": {func(p *plan.Plan) {
+			d := run.Duration(time.Hour)
+			p.Systems[0].Objective.Restore = &plan.RestoreObjective{Within: p.Systems[0].Objective.Restore.Within, Point: &d}
+		}, states{proof.Fresh, proof.Changed}, nil},
 		"the scenario": {func(p *plan.Plan) { p.Scenario.Name = "fire" }, states{proof.Changed, proof.Changed}, []outcome.Change{proof.ScenarioGone}},
 	} {
 		s := newShelf(t)
