@@ -2,6 +2,7 @@ package outcome
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -26,10 +27,11 @@ func Earlier(ctx context.Context, store journal.Outcomes, scenario string, until
 		e := report.Earlier{Kind: o.Kind, Depth: o.Depth, Blind: o.Blind, Simulated: o.People.Simulated,
 			TrendRun: report.TrendRun{Run: o.Run, EndedAt: o.EndedAt, PlanHash: o.PlanHash, Verdict: o.Verdict, Systems: []report.TrendSystem{}}}
 		for _, s := range o.Systems {
-			f := s.RTO
+			f, rests := s.RTO, RTO
 			if s.Restore != nil {
-				f = *s.Restore
+				f, rests = *s.Restore, Restore
 			}
+			e.Steps = e.Steps || slices.Contains(s.SimulatedSteps, rests)
 			e.Systems = append(e.Systems, report.TrendSystem{System: s.ID, ObjectiveS: f.ObjectiveS, ActualS: f.ActualS, AtMost: f.AtMost, Verdict: f.Verdict})
 		}
 		out = append(out, e)

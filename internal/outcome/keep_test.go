@@ -205,20 +205,22 @@ func TestABlindRunIsKnownByItsOutcome(t *testing.T) {
 func TestEarlierRunsForATrend(t *testing.T) {
 	s := newStore(t)
 	took, objective := 40.0, 60.0
+	var simulated []outcome.Property
 	put := func(id, scenario string, at time.Time, depth run.Depth, blind bool) {
 		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: depth, Scenario: scenario, Blind: blind, State: run.Recovered, Verdict: run.Met, StartedAt: at.Add(-time.Hour), EndedAt: at,
-			Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{ActualS: &took, ObjectiveS: &objective, Verdict: run.Met}}}}
+			Systems: []outcome.System{{ID: "orders", SimulatedSteps: simulated, RTO: outcome.Figure{ActualS: &took, ObjectiveS: &objective, Verdict: run.Met}}}}
 		if err := outcome.Put(t.Context(), s, o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put("same", "fire", noon, run.Live, false)
+	simulated = []outcome.Property{outcome.RTO}
 	put("blind", "fire", noon.Add(-time.Hour), run.Live, true)
 	put("talk", "fire", noon.Add(-2*time.Hour), run.Tabletop, false)
 	put("later", "fire", noon.Add(time.Second), run.Live, false)
 	put("other", "flood", noon, run.Live, false)
 	list, err := outcome.Earlier(t.Context(), s, "fire", &noon)
-	if err != nil || len(list) != 2 || list[0].Run != "same" || list[1].Run != "blind" || list[0].Blind || !list[1].Blind {
+	if err != nil || len(list) != 2 || list[0].Run != "same" || list[1].Run != "blind" || list[0].Blind || !list[1].Blind || list[0].Steps || !list[1].Steps {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	if got := list[0].Systems; len(got) != 1 || got[0].System != "orders" || *got[0].ActualS != took || *got[0].ObjectiveS != objective || got[0].Verdict != run.Met {

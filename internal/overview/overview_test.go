@@ -254,19 +254,21 @@ func TestAYearCountsTargetsOfThen(t *testing.T) {
 }
 
 // Best and worst are of what was measured and proven: neither an upper bound nor a drill in which the engine
-// answered for people flatters the year.
+// answered for people or a step only simulated what it does flatters the year.
 func TestAYearsBestIsProven(t *testing.T) {
 	f := facts()
 	unproven, bound, simulated := drill("b", "2026-06-02", s(20), run.NotProven), drill("c", "2026-06-03", s(25), run.Met), drill("d", "2026-06-04", s(30), run.Met)
 	unproven.Systems[0].RTO.AtMost, bound.Systems[0].RTO.AtMost = true, true
 	late := drill("e", "2026-06-05", s(9000), run.NotProven)
-	simulated.People.Simulated = true
-	f.Outcomes = []outcome.Outcome{drill("a", "2026-06-01", s(500), run.Met), unproven, bound, simulated, late}
+	simulated.People.Simulated, simulated.Systems[0].SimulatedParts = true, []string{"decide_s"}
+	steps := drill("f", "2026-06-06", s(1), run.Met)
+	steps.Systems[0].SimulatedSteps = []outcome.Property{outcome.RTO}
+	f.Outcomes = []outcome.Outcome{drill("a", "2026-06-01", s(500), run.Met), unproven, bound, simulated, late, steps}
 	for _, x := range targetsOf(f) {
 		if x.Target != "rto" {
 			continue
 		}
-		if x.Met != 3 || x.NotProven != 2 || x.Simulated != 1 || x.BestS == nil || *x.BestS != 500 || *x.WorstS != 500 {
+		if x.Met != 4 || x.NotProven != 2 || x.Simulated != 2 || x.BestS == nil || *x.BestS != 500 || *x.WorstS != 500 {
 			t.Errorf("met %d not proven %d simulated %d best %.0f worst %.0f", x.Met, x.NotProven, x.Simulated, *x.BestS, *x.WorstS)
 		}
 		return

@@ -103,8 +103,8 @@ func classes(list []Quarter) (out []Class) {
 
 func (t Trend) quarterSection() sheet.Section {
 	s := sheet.Section{ID: "quarters", Title: sheet.Say("By quarter", "四半期ごとの推移"),
-		Lead: []plan.Text{sheet.Say("A run counts once. Only runs of the same kind and depth are averaged, blind ones and those with simulated people apart, and times only of one system. p50: half were as quick or quicker; p95: 19 of 20 were. RTOs are those that were measured and proven: upper bounds (≤) and what is not proven are left out. The engine's answers for people are left out.",
-			"実施は1件を1回と数えます。平均は種別・深さが同じものに限り、非提示型訓練と人が模擬の実施は分けます。所要時間はシステムごとです。p50は半数がその値以下、p95は20件中19件がその値以下。RTOは実測され立証された値に限り、上限値（≤）と未立証の値は除きます。人の応答が模擬の実施は人の欄から除いています。")}}
+		Lead: []plan.Text{sheet.Say("A run counts once. Only runs of the same kind and depth are averaged, blind ones and those with simulated people apart, and times only of one system. p50: half were as quick or quicker; p95: 19 of 20 were. RTOs are those that were measured and proven: upper bounds (≤), what is not proven and what rests on simulated steps are left out. The engine's answers for people are left out.",
+			"実施は1件を1回と数えます。平均は種別・深さが同じものに限り、非提示型訓練と人が模擬の実施は分けます。所要時間はシステムごとです。p50は半数がその値以下、p95は20件中19件がその値以下。RTOは実測され立証された値に限り、上限値（≤）、未立証の値、ステップが模擬の値は除きます。人の応答が模擬の実施は人の欄から除いています。")}}
 	table := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Say("Decision p50", "決定 p50"), sheet.Say("Took part", "参加率")}}
 	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO by system", "システム別のRTO"), Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Plain("RTO p50"), sheet.Plain("RTO p95")}}
 	for _, q := range t.Quarters {

@@ -97,19 +97,29 @@ type TrendRun struct {
 	RPOVerdict    run.Verdict `json:"rpo_verdict"`
 	RLOVerdict    run.Verdict `json:"rlo_verdict,omitempty"`
 	RestoreS      *float64    `json:"restore_s,omitempty"`
-	DecisionS     *float64    `json:"decision_s"`
-	Participation *float64    `json:"participation"`
-	Answered50S   *float64    `json:"answered_50_s"`
-	QuorumS       *float64    `json:"quorum_s"`
+	// Simulated steps: the time rests on steps that only simulated what they do.
+	SimulatedSteps bool     `json:"simulated_steps,omitempty"`
+	DecisionS      *float64 `json:"decision_s"`
+	Participation  *float64 `json:"participation"`
+	Answered50S    *float64 `json:"answered_50_s"`
+	QuorumS        *float64 `json:"quorum_s"`
 }
 
 // measured is its RTO where that was measured and proven: neither an upper bound nor a time that rests on a step by
-// hand or an unsure clock.
+// hand, a step that was only simulated or an unsure clock.
 func (r TrendRun) measured() *float64 {
-	if r.RTOAtMost || r.RTOVerdict == run.NotProven {
+	if r.RTOAtMost || r.RTOVerdict == run.NotProven || r.SimulatedSteps {
 		return nil
 	}
 	return r.RTOS
+}
+
+// pretended marks a time that rests on simulated steps.
+func pretended(time plan.Text, simulated bool) plan.Text {
+	if !simulated {
+		return time
+	}
+	return sheet.Say("%s (steps simulated)", "%s（ステップは模擬）", both(time))
 }
 
 // StepTimes is how long a step took where it did its work.
@@ -157,9 +167,11 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome) Trend {
 				System: s.ID, Verdict: s.Verdict, RunVerdict: o.Verdict, RTOS: s.RTO.ActualS, RTOAtMost: s.RTO.AtMost, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
 				RPOVerdict: s.RPO.Verdict, RLOVerdict: s.Of(outcome.RLO), DecisionS: decided(o), Participation: o.People.Participation,
 				Answered50S: o.People.Answered50S, QuorumS: o.People.QuorumS}
+			rests := outcome.RTO
 			if s.Restore != nil {
-				one.RestoreS = s.Restore.ActualS
+				one.RestoreS, rests = s.Restore.ActualS, outcome.Restore
 			}
+			one.SimulatedSteps = slices.Contains(s.Simulations(rests), outcome.SimulatedSteps)
 			t.Runs = append(t.Runs, one)
 		}
 		for _, s := range o.Steps {
@@ -238,7 +250,7 @@ func (t Trend) Sheet() sheet.Sheet {
 	d.Sentence = sheet.Say("%d of %d runs met their objectives.", "実施%[2]d件中%[1]d件で目標を達成。", t.Met, t.Count)
 	if t.System != "" {
 		d.Sentence = sheet.Say("It met its objectives in %d of %d runs; in the newest, of %s: RTO %s against %s.", "実施%[2]d件中%[1]d件で目標を達成。最新（%[3]s）のRTOは%[4]s、目標%[5]s。",
-			t.Met, t.Count, t.day(last.At), both(boundOr(last.RTOS, last.RTOAtMost, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
+			t.Met, t.Count, t.day(last.At), both(pretended(boundOr(last.RTOS, last.RTOAtMost, sheet.Say("not measured", "未測定")), last.SimulatedSteps && last.RTOS != nil)), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
 	}
 	if c := t.Cut; c != nil {
 		d.Sentence = sheet.Say("%s This is of the newest %d of %d ended runs only, since %s.", "%s終了した実施%[3]d件のうち、新しい%[2]d件（%[4]s以降）のみの集計です。",
@@ -267,7 +279,11 @@ func (t Trend) Sheet() sheet.Sheet {
 			var target *float64
 			for _, r := range t.Runs {
 				if r.System == s && r.Class == class && (r.RTOS != nil || r.RTOObjectiveS != nil) {
-					points, target = append(points, sheet.Point{Label: t.day(r.At)[2:], V: r.RTOS, Verdict: r.RTOVerdict}), r.RTOObjectiveS
+					v := r.RTOVerdict
+					if r.SimulatedSteps { // counted in no figure of what was measured
+						v = run.NotProven
+					}
+					points, target = append(points, sheet.Point{Label: t.day(r.At)[2:], V: r.RTOS, Verdict: v}), r.RTOObjectiveS
 				}
 			}
 			title := sheet.Say("RTO of %s: %s", "%s：RTO（%s）", s, both(class.text()))
@@ -279,10 +295,11 @@ func (t Trend) Sheet() sheet.Sheet {
 	runs := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Ended", "終了日"), sheet.Say("Run", "実施"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), plan.Text{EN: "RTO", JA: "RTO"}, sheet.Say("Target", "目標"), sheet.Say("Loss", "損失"),
 		sheet.Say("Decision", "決定"), sheet.Say("Took part", "参加"), sheet.Say("Plan", "計画"), sheet.Say("Verdict", "判定")}}
 	for _, r := range slices.Backward(t.Runs) {
-		time := sheet.Number(boundOr(r.RTOS, r.RTOAtMost, sheet.Dash))
+		took := boundOr(r.RTOS, r.RTOAtMost, sheet.Dash)
 		if r.RestoreS != nil {
-			time = span(r.RestoreS)
+			took = sheet.SpanOr(r.RestoreS, sheet.Dash)
 		}
+		time := sheet.Number(pretended(took, r.SimulatedSteps && (r.RTOS != nil || r.RestoreS != nil)))
 		runs.Rows = append(runs.Rows, []sheet.Cell{sheet.Time(sheet.Plain(t.day(r.At))), word(r.Run), word(r.System), {Text: r.text()}, time, span(r.RTOObjectiveS), span(r.RPOS),
 			span(r.DecisionS), share(r.Participation), word(r.PlanHash[:min(8, len(r.PlanHash))]), sheet.VerdictCell(r.Verdict)})
 	}

@@ -95,11 +95,13 @@ type Counts struct {
 	FindingsLate     int `json:"findings_overdue"`
 	FindingsWaived   int `json:"findings_waived"`
 	// Goals are those that were set for the drills that were held; GoalsHidden are rows whose goals the reader may not see.
-	Goals         int `json:"goals"`
-	GoalsMet      int `json:"goals_met"`
-	GoalsMissed   int `json:"goals_missed"`
-	GoalsUnproven int `json:"goals_not_proven"`
-	GoalsHidden   int `json:"goals_hidden_rows,omitempty"`
+	Goals    int `json:"goals"`
+	GoalsMet int `json:"goals_met"`
+	// GoalsSimulated are those that were met with simulated people or steps.
+	GoalsSimulated int `json:"goals_simulated,omitempty"`
+	GoalsMissed    int `json:"goals_missed"`
+	GoalsUnproven  int `json:"goals_not_proven"`
+	GoalsHidden    int `json:"goals_hidden_rows,omitempty"`
 	// BreakGlass are uses of break-glass in the year's runs, and BreakGlassOpen those that nobody has reviewed, of whatever year.
 	BreakGlass     int `json:"break_glass"`
 	BreakGlassOpen int `json:"break_glass_to_review"`

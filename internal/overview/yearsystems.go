@@ -36,7 +36,9 @@ type YearTimes struct {
 	LastS        *float64 `json:"rto_last_s"`
 	LastAtMost   bool     `json:"rto_last_at_most,omitempty"`
 	LastUnproven bool     `json:"rto_last_not_proven,omitempty"`
-	took         []float64
+	// LastSimulated: it rests on steps that only simulated what they do.
+	LastSimulated bool `json:"rto_last_simulated_steps,omitempty"`
+	took          []float64
 }
 
 func (y *Year) systems(f Facts, runs []TrendRun) {
@@ -87,7 +89,7 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 				i, s.Times = len(s.Times), append(s.Times, YearTimes{Class: r.Class})
 			}
 			x := &s.Times[i]
-			x.LastS, x.LastAtMost, x.LastUnproven = r.RTOS, r.RTOAtMost, r.RTOVerdict == run.NotProven
+			x.LastS, x.LastAtMost, x.LastUnproven, x.LastSimulated = r.RTOS, r.RTOAtMost, r.RTOVerdict == run.NotProven, r.SimulatedSteps
 			took := r.measured()
 			if took == nil {
 				continue
@@ -146,7 +148,7 @@ func (y Year) systemSection() sheet.Section {
 
 // last is the newest run's time, with what takes from its worth.
 func (x YearTimes) last() sheet.Cell {
-	text := boundOr(x.LastS, x.LastAtMost, sheet.Dash)
+	text := pretended(boundOr(x.LastS, x.LastAtMost, sheet.Dash), x.LastSimulated)
 	if x.LastUnproven {
 		text = sheet.Say("%s (not proven)", "%s（未立証）", both(text))
 	}

@@ -22,8 +22,8 @@ type YearTarget struct {
 	Met        int       `json:"met"`
 	Missed     int       `json:"missed"`
 	NotProven  int       `json:"not_proven"`
-	Simulated  int       `json:"simulated"` // of all, those in which the engine answered for people
-	// Best and worst are of what was measured and proven, with people answering for themselves.
+	Simulated  int       `json:"simulated"` // of all, those that rest on simulated people or steps
+	// Best and worst are of what was measured and proven, without those.
 	BestS  *float64 `json:"best_s"`
 	WorstS *float64 `json:"worst_s"`
 	// Gone: the estate holds no such target any more, as of today. Null is without an estate.
@@ -39,7 +39,7 @@ func targetsOf(f Facts) []YearTarget {
 		objective      float64
 	}
 	at := map[key]int{}
-	add := func(o outcome.Outcome, s outcome.System, target string, level int, x outcome.Figure) {
+	add := func(o outcome.Outcome, s outcome.System, of outcome.Property, target string, level int, x outcome.Figure) {
 		if x.Verdict = told(o, x.Verdict); x.Verdict == run.NoObjective || x.Verdict == "" {
 			return
 		}
@@ -59,10 +59,11 @@ func targetsOf(f Facts) []YearTarget {
 		case run.NotProven:
 			t.NotProven++
 		}
-		if o.People.Simulated {
+		simulated := len(s.Simulations(of)) > 0
+		if simulated {
 			t.Simulated++
 		}
-		if v := x.ActualS; v != nil && !x.AtMost && x.Verdict != run.NotProven && !o.People.Simulated {
+		if v := x.ActualS; v != nil && !x.AtMost && x.Verdict != run.NotProven && !simulated {
 			if t.BestS == nil || *v < *t.BestS {
 				t.BestS = v
 			}
@@ -76,17 +77,17 @@ func targetsOf(f Facts) []YearTarget {
 			continue
 		}
 		for _, s := range o.Systems {
-			add(o, s, "rto", 0, s.RTO)
-			add(o, s, "rpo", 0, s.RPO)
+			add(o, s, outcome.RTO, "rto", 0, s.RTO)
+			add(o, s, outcome.RPO, "rpo", 0, s.RPO)
 			for _, st := range s.RLO {
-				add(o, s, "rlo", st.Level, st.Figure)
+				add(o, s, outcome.RLO, "rlo", st.Level, st.Figure)
 			}
-			add(o, s, "failback", 0, s.Failback)
+			add(o, s, outcome.Failback, "failback", 0, s.Failback)
 			if s.Restore != nil {
-				add(o, s, "restore", 0, *s.Restore)
+				add(o, s, outcome.Restore, "restore", 0, *s.Restore)
 			}
 			if s.RestorePoint != nil {
-				add(o, s, "restore_point", 0, *s.RestorePoint)
+				add(o, s, outcome.Restore, "restore_point", 0, *s.RestorePoint)
 			}
 		}
 	}
@@ -157,7 +158,7 @@ func (y Year) targetSection() sheet.Section {
 		t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(x.Title, x.System)}, {Text: x.name()}, span(x.ObjectiveS), count(x.Met), count(x.Missed), count(x.NotProven), count(x.Simulated), span(x.BestS), span(x.WorstS), {Text: today}})
 	}
 	s := sheet.Section{ID: "targets", Title: sheet.Say("Attainment by target", "目標別の達成状況"), Tables: []sheet.Table{t.Compact()},
-		Lead: []plan.Text{sheet.Say("Each run is counted against the targets that its own plan had. “Simulated” are those in which the engine answered for people. Best and worst are of times that were measured and proven, without those.", "各実施は、その時点の計画の目標に対して数えています。「うち模擬」は人の応答が模擬の実施です。最短・最長は、実測され立証された値のみ（模擬を除く）です。")}}
+		Lead: []plan.Text{sheet.Say("Each run is counted against the targets that its own plan had. “Simulated” are those that rest on simulated people or steps. Best and worst are of times that were measured and proven, without those.", "各実施は、その時点の計画の目標に対して数えています。「うち模擬」は、人の応答またはステップが模擬の実施です。最短・最長は、実測され立証された値のみ（模擬を除く）です。")}}
 	if gone > 0 {
 		s.Lead = append(s.Lead, sheet.Say("%d of these targets are in no plan of today: they were changed or dropped, or their system is gone.", "うち%d件は、変更・廃止またはシステムの廃止により現行の計画にない目標です。", gone))
 	}

@@ -42,6 +42,9 @@ func (c *Counts) goals(rows []RowGoals) {
 			switch g.Verdict {
 			case run.Met:
 				c.GoalsMet++
+				if len(g.Simulated) > 0 {
+					c.GoalsSimulated++
+				}
 			case run.Missed:
 				c.GoalsMissed++
 			case run.NotProven, run.NoObjective:
@@ -66,9 +69,13 @@ func (c Counts) tiles() []sheet.Tile {
 		Target:  sheet.Say("overdue %d, held late %d, not proven %d", "期限超過%d・遅れて実施%d・未立証%d", c.Overdue, c.HeldLate, c.HeldUnproven),
 		Verdict: judge(c.Overdue > 0, c.Planned == 0 || c.Held < c.Planned || c.HeldLate > 0 || c.HeldUnproven > 0)}}
 	if c.Goals > 0 || c.GoalsHidden > 0 {
-		out = append(out, sheet.Tile{Name: sheet.Say("Goals", "訓練の目標"), Term: sheet.Say("met of set", "達成／設定"), Measured: sheet.Plain(fmt.Sprintf("%d / %d", c.GoalsMet, c.Goals)),
+		met := sheet.Plain(fmt.Sprintf("%d / %d", c.GoalsMet, c.Goals))
+		if c.GoalsSimulated > 0 {
+			met = sheet.Say("%d / %d (simulated: %d)", "%d / %d（うち模擬：%d）", c.GoalsMet, c.Goals, c.GoalsSimulated)
+		}
+		out = append(out, sheet.Tile{Name: sheet.Say("Goals", "訓練の目標"), Term: sheet.Say("met of set", "達成／設定"), Measured: met,
 			Target:  sheet.Say("missed %d, not proven %d", "未達%d・未立証%d", c.GoalsMissed, c.GoalsUnproven),
-			Verdict: judge(c.GoalsMissed > 0, c.GoalsUnproven > 0 || c.GoalsHidden > 0)})
+			Verdict: judge(c.GoalsMissed > 0, c.GoalsUnproven > 0 || c.GoalsHidden > 0 || c.GoalsSimulated > 0)})
 	}
 	return append(out,
 		sheet.Tile{Name: sheet.Say("Systems", "システム"), Term: sheet.Say("RTO proven", "RTO立証済み"), Measured: provenOf(c),
@@ -106,6 +113,9 @@ func (c Counts) remarks() (out []plan.Text) {
 	if c.HeldUnproven > 0 {
 		out = append(out, sheet.Say("Of the drills held, %d are not proven: somebody recorded that they were held though a run could show it, or the engine answered for the people.",
 			"実施済みの訓練のうち%d件は未立証です（シナリオがあるのに記録のみで実施済みとされたもの、または人の応答が模擬のもの）。", c.HeldUnproven))
+	}
+	if c.GoalsSimulated > 0 {
+		out = append(out, sheet.Say("Of the goals met, %d rest on simulated people or steps.", "達成した目標のうち%d件は、模擬の要員・ステップに基づきます。", c.GoalsSimulated))
 	}
 	if c.SystemsSimulated > 0 {
 		out = append(out, sheet.Say("Of %d more systems the RTO was met with simulated people or steps only; they are not counted as proven.", "ほかに%dシステムは要員またはステップが模擬の訓練でのみRTOを達成しており、立証済みに数えていません。", c.SystemsSimulated))

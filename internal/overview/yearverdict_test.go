@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
 
 // good is a year of which nothing is left to do.
@@ -44,6 +45,7 @@ func TestAYearThatOnlyLooksHeldIsNotMet(t *testing.T) {
 		"its goals were met":           {func(f *Facts) { f.Goals = goals(run.Met) }, run.Met, "", nil},
 		"a goal was missed":            {func(f *Facts) { f.Goals = goals(run.Missed) }, run.Missed, "Goals", nil},
 		"a goal is not proven":         {func(f *Facts) { f.Goals = goals(run.NotProven) }, run.NotProven, "Goals", nil},
+		"a goal was met in simulation": {func(f *Facts) { f.Goals = goals(run.Met); f.Goals[0].Goals[0].Simulated = []string{"people"} }, run.NotProven, "Goals", nil},
 		"its goals are for others":     {func(f *Facts) { f.GoalsHidden = 1 }, run.NotProven, "Goals", nil},
 		"a run is not proven":          {func(f *Facts) { f.Outcomes = append(f.Outcomes, drill("d", "2026-12-01", nil, run.NotProven)) }, run.NotProven, "Systems", nil},
 		"a finding is open":            {finding("open"), run.NotProven, "Findings", map[string]run.Verdict{"REV-04": run.Missed, "REV-08": run.Missed}},
@@ -125,13 +127,15 @@ func TestTheYearMarksWhatNoRunShows(t *testing.T) {
 	}
 }
 
-// The tables of recovery times agree: an upper bound and a time that is not proven are in no p50, p95 or worst of any, and
-// where such a time is shown it says what it is.
+// The tables of recovery times agree: an upper bound, a time that is not proven and one that rests on simulated steps are in
+// no p50, p95 or worst of any, and where such a time is shown it says what it is.
 func TestUpperBoundsAreInNoFigure(t *testing.T) {
 	f := facts()
 	late, bound := drill("b", "2026-05-03", s(9000), run.NotProven), drill("c", "2026-05-05", s(25), run.Met)
 	bound.Systems[0].RTO.AtMost = true
-	f.Outcomes = []outcome.Outcome{drill("a", "2026-05-01", s(500), run.Met), late, bound}
+	quick := drill("s", "2026-05-02", s(1), run.Met)
+	quick.Systems[0].SimulatedSteps = []outcome.Property{outcome.RTO}
+	f.Outcomes = []outcome.Outcome{drill("a", "2026-05-01", s(500), run.Met), quick, late, bound}
 	y := MakeYear(f)
 	times, quarter, target := y.Systems[0].Times[0], y.Quarters[0].Systems[0], y.Targets[0]
 	for name, got := range map[string]*float64{"p50 of the year": times.P50S, "worst of the year": times.WorstS, "p50 of the quarter": quarter.RTOP50S, "p95 of the quarter": quarter.RTOP95S, "worst against the target": target.WorstS, "best": target.BestS} {
@@ -148,8 +152,14 @@ func TestUpperBoundsAreInNoFigure(t *testing.T) {
 	if got := MakeTrend(f.Frame, "orders", "", f.Outcomes).Sheet().Markdown(i18n.JA); strings.Count(got, "≤ 25秒") != 2 {
 		t.Errorf("the trend does not say so in its sentence and its list:\n%s", got)
 	}
-	f.Outcomes = f.Outcomes[:2]
+	f.Outcomes = f.Outcomes[:3]
 	if got := MakeYear(f).Sheet().Markdown(i18n.JA); !strings.Contains(got, "（未立証）") {
 		t.Errorf("the last is not proven, and nothing says so:\n%s", got)
+	}
+	f.Outcomes = f.Outcomes[:2]
+	for name, page := range map[string]sheet.Sheet{"year": MakeYear(f).Sheet(), "trend": MakeTrend(f.Frame, "orders", "", f.Outcomes).Sheet()} {
+		if got := page.Markdown(i18n.JA); !strings.Contains(got, "1秒（ステップは模擬）") {
+			t.Errorf("the last rests on simulated steps, and the %s does not say so:\n%s", name, got)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -14,8 +15,8 @@ import (
 const TrendRuns = 8
 
 // Trend is how the newest runs of the same scenario went, the report's own last. Only runs of one class
-// stand in it: same kind and depth, announced apart from blind, real people apart from simulated ones
-// (requirement C-BLD-05).
+// stand in it: same kind and depth, announced apart from blind, real people and steps apart from simulated
+// ones (requirement C-BLD-05).
 type Trend struct {
 	Runs []TrendRun `json:"runs"` // oldest first
 	// Other runs of the scenario ended in the same time and are of another class.
@@ -47,6 +48,7 @@ type Earlier struct {
 	Depth     run.Depth
 	Blind     bool
 	Simulated bool // the engine answered for people
+	Steps     bool // a system's time rests on steps that only simulated what they do
 }
 
 // WithTrend puts a run among the earlier ones of its scenario. The figures of the report stay as they are;
@@ -63,6 +65,9 @@ func WithTrend(p plan.Plan, r Report, earlier []Earlier) Report {
 		}
 		own.Systems = append(own.Systems, one)
 	}
+	pretended := slices.ContainsFunc(r.Steps, func(s Step) bool {
+		return strings.HasPrefix(s.Action, "sim.") && s.System != "" && !slices.Contains([]string{"failback", "inject", "check"}, s.Purpose)
+	})
 	list := slices.Clone(earlier)
 	slices.SortFunc(list, func(a, b Earlier) int { return cmp.Or(b.EndedAt.Compare(a.EndedAt), cmp.Compare(b.Run, a.Run)) })
 	t := Trend{Runs: []TrendRun{own}}
@@ -70,7 +75,7 @@ func WithTrend(p plan.Plan, r Report, earlier []Earlier) Report {
 		switch {
 		case e.Run == own.Run || e.EndedAt.After(own.EndedAt):
 		case len(t.Runs) == TrendRuns:
-		case e.Kind == r.Run.Kind && e.Depth == r.Run.Depth && e.Blind == p.Scenario.Blind && e.Simulated == r.People.Simulated:
+		case e.Kind == r.Run.Kind && e.Depth == r.Run.Depth && e.Blind == p.Scenario.Blind && e.Simulated == r.People.Simulated && e.Steps == pretended:
 			t.Runs = append(t.Runs, e.TrendRun)
 		default:
 			t.Other++
@@ -100,8 +105,8 @@ func (d *document) trendSection() section {
 	}
 	s := section{ID: "trend", Title: say("The newest runs of this scenario", "このシナリオの直近の実施"), Lead: []plan.Text{d.trendWords(t)}}
 	if t.Other > 0 {
-		s.Lead = append(s.Lead, say("Not shown, since their times can't be compared: %d runs of another kind or depth, blind or announced otherwise, or with simulated people where these are real, or the reverse.",
-			"ほかに%d件の実施がありますが、種別・深さ・事前告知の有無・人の応答（実際／模擬）が異なり時間を比較できないため、示していません。", t.Other))
+		s.Lead = append(s.Lead, say("Not shown, since their times can't be compared: %d runs of another kind or depth, blind or announced otherwise, or with simulated people or steps where these are real, or the reverse.",
+			"ほかに%d件の実施がありますが、種別・深さ・事前告知の有無・人の応答・ステップ（実際／模擬）が異なり時間を比較できないため、示していません。", t.Other))
 	}
 	if len(t.Runs) < 2 {
 		return s

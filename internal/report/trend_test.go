@@ -44,7 +44,7 @@ func TestTheTrendIsOfRunsOfOneClass(t *testing.T) {
 	s := met(t)
 	r := build(t, s)
 	past := earlier(r, 12)
-	past[0].Blind, past[2].Simulated, past[3].Depth = true, !past[2].Simulated, run.IsolatedRun
+	past[0].Blind, past[2].Simulated, past[3].Depth, past[5].Steps = true, !past[2].Simulated, run.IsolatedRun, true
 	later := past[1]
 	later.Run, later.EndedAt = "drl-later", r.Run.EndedAt.Add(time.Hour)
 	own := past[1]
@@ -53,9 +53,14 @@ func TestTheTrendIsOfRunsOfOneClass(t *testing.T) {
 	if got == nil {
 		t.Fatal("no trend")
 	}
-	want := []string{"drl-past-10", "drl-past-9", "drl-past-8", "drl-past-7", "drl-past-6", "drl-past-5", "drl-past-2", r.Run.ID}
-	if !slices.Equal(runsOf(got), want) || got.Other != 3 {
-		t.Errorf("runs %v and %d others, want %v and 3", runsOf(got), got.Other, want)
+	want := []string{"drl-past-11", "drl-past-10", "drl-past-9", "drl-past-8", "drl-past-7", "drl-past-5", "drl-past-2", r.Run.ID}
+	if !slices.Equal(runsOf(got), want) || got.Other != 4 {
+		t.Errorf("runs %v and %d others, want %v and 4", runsOf(got), got.Other, want)
+	}
+	pretended := r
+	pretended.Steps = append(slices.Clone(r.Steps), report.Step{System: "orders", Action: "sim.step", Purpose: "failover"})
+	if got := report.WithTrend(s.plan, pretended, past).Trend; !slices.Equal(runsOf(got), []string{"drl-past-6", r.Run.ID}) {
+		t.Errorf("a run of simulated steps stands beside %v", runsOf(got))
 	}
 	blind := s.plan
 	blind.Scenario.Blind = true
