@@ -41,7 +41,7 @@ type Outage struct {
 // not lost. What one probe saw may be in several parts.
 //
 // With an error the loss is not proven, and a report never shows it as zero; the span is
-// then the least that was lost. A count older than the restoration proves nothing of what
+// then the least that was lost of what has a survivor before it; of what has none, LeastLost tells. A count older than the restoration proves nothing of what
 // survived the recovery, and markers that begin after service stopped nothing of what went with it.
 //
 // Rule: recovery point as in the glossary of NIST SP 800-34 Rev. 1.
@@ -82,6 +82,24 @@ func AchievedRPO(parts []run.Observations, o Outage) (time.Duration, error) {
 		err = planted(parts, o)
 	}
 	return span, err
+}
+
+// LeastLost is what was lost at least where no marker survived before the lost ones: all between the first that was
+// acknowledged and the newest of them. It is zero where nobody can tell.
+func LeastLost(parts []run.Observations, o Outage) time.Duration {
+	var least time.Duration
+	for _, p := range parts {
+		m := p.Markers
+		if m == nil || m.FirstAckedAt.IsZero() || m.CountedAt.IsZero() || m.CountedAt.Before(o.Restored) {
+			continue
+		}
+		for _, l := range m.Losses {
+			if l.SurvivorAt.IsZero() {
+				least = max(least, l.AckedAt.Sub(m.FirstAckedAt))
+			}
+		}
+	}
+	return least
 }
 
 // planted reports whether a probe's markers were acknowledged until service stopped: that of

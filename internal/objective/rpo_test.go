@@ -58,7 +58,7 @@ func TestAchievedRPO(t *testing.T) {
 		{name: "no objective", markers: run.Markers{Acked: 40, CountedAt: at(60)}, verdict: run.NoObjective},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := planting(seen("orders/write", 60, 0.1, 10), c.markers)
+			o := planting(seen("orders/write", 60, 0.1, 10), c.markers) // from -9.9 s on
 			got, err := objective.AchievedRPO([]run.Observations{o}, outage)
 			if got != c.span || !errors.Is(err, c.err) {
 				t.Errorf("achieved RPO = %v, %v, want %v, %v", got, err, c.span, c.err)
@@ -174,5 +174,32 @@ func TestInterruption(t *testing.T) {
 				t.Errorf("longest interruption = %v (proven %v), want %v (%v)", got, proven, c.want, c.proven)
 			}
 		})
+	}
+}
+
+// Where no marker survived, all between the first and the newest lost one is lost at least: of a server that was set up
+// anew from a backup of last night, that is enough to have missed an objective of seconds.
+func TestWhatWasLostAtLeast(t *testing.T) {
+	none := run.Markers{Acked: 30, Lost: 30, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.5), Count: 30, TakenUntil: at(-0.1)}}}
+	change := func(f func(*run.Markers)) run.Markers {
+		m := none
+		f(&m)
+		return m
+	}
+	for name, c := range map[string]struct {
+		markers run.Markers
+		want    time.Duration
+	}{
+		"none survived":               {none, 9400 * time.Millisecond},
+		"one survived before":         {change(func(m *run.Markers) { m.Losses = []run.Loss{{AckedAt: at(-0.5), SurvivorAt: at(-3)}} }), 0},
+		"counted too early":           {change(func(m *run.Markers) { m.CountedAt = at(5) }), 0},
+		"never counted":               {change(func(m *run.Markers) { m.CountedAt = time.Time{} }), 0},
+		"a record of before":          {run.Markers{Acked: 0, Lost: 3, CountedAt: at(60), Losses: none.Losses}, 0},
+		"one by one, as older record": {change(func(m *run.Markers) { m.Losses = []run.Loss{{AckedAt: at(-9.9)}, {AckedAt: at(-4)}} }), 5900 * time.Millisecond},
+	} {
+		o := planting(seen("orders/write", 60, 0.1, 10), c.markers)
+		if got := objective.LeastLost([]run.Observations{o}, outage); got != c.want {
+			t.Errorf("%s: at least %v was lost, want %v", name, got, c.want)
+		}
 	}
 }

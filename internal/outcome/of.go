@@ -79,7 +79,7 @@ func system(s report.System) System {
 	}
 	if t := s.Restore; t != nil {
 		one.Restore = &Figure{ObjectiveS: t.ObjectiveS, ActualS: t.ActualS, Verdict: t.Verdict, Why: t.Why}
-		one.RestorePoint = &Figure{ObjectiveS: t.PointObjectiveS, ActualS: t.BehindS, Verdict: t.PointVerdict}
+		one.RestorePoint = &Figure{ObjectiveS: t.PointObjectiveS, ActualS: t.BehindS, Verdict: t.PointVerdict, Why: t.PointWhy}
 		one.RestoreParts = &t.Parts
 	}
 	return one

@@ -175,7 +175,7 @@ func (d *document) sentence() plan.Text {
 	title := r.title(*s)
 	switch {
 	case s.Restore != nil:
-		parts = append(parts, s.Restore.sentence(title))
+		parts = append(parts, s.Restore.sentence(title, d.zone))
 	case s.RTO.ActualS == nil && s.RTO.EventAt == nil:
 		parts = append(parts, say("%s: nothing was put to the test.", "%sは検証されていません。", title))
 	case s.RTO.ActualS == nil:
@@ -198,18 +198,23 @@ func (d *document) sentence() plan.Text {
 }
 
 // sentence is a restore test in one breath.
-func (r Restore) sentence(title inWords) plan.Text {
+func (r Restore) sentence(title inWords, zone *time.Location) plan.Text {
+	behind := say("%s behind", "%s前の時点", orDash(r.BehindS))
+	if r.AskedPoint != nil {
+		at := r.AskedPoint.In(zone).Format("2006-01-02 15:04:05")
+		behind = say("%s behind the point asked for (%s)", "指定された時点（%[2]s）の%[1]s前", orDash(r.BehindS), at)
+	}
 	switch {
 	case r.Verdict == run.Missed && r.ActualS == nil:
 		return say("The backup of %s could not be restored and verified.", "%sのバックアップを復元・検証できませんでした。", title)
 	case r.ActualS == nil || r.BehindS == nil:
 		return say("The backup of %s was not verified.", "%sのバックアップは検証されていません。", title)
 	case r.ObjectiveS == nil:
-		return say("The backup of %[1]s was restored and verified in %[2]s; its newest row is %[3]s behind.", "%[1]sのバックアップを%[2]sで復元・検証。最新行は%[3]s前の時点。",
-			title, span(*r.ActualS), span(*r.BehindS))
+		return say("The backup of %[1]s was restored and verified in %[2]s; its newest row is %[3]s.", "%[1]sのバックアップを%[2]sで復元・検証。最新行は%[3]s。",
+			title, span(*r.ActualS), inWords(behind))
 	}
-	return say("The backup of %[1]s was restored and verified in %[2]s against an objective of %[4]s; its newest row is %[3]s behind.",
-		"%[1]sのバックアップを目標%[4]sに対し%[2]sで復元・検証。最新行は%[3]s前の時点。", title, span(*r.ActualS), span(*r.BehindS), span(*r.ObjectiveS))
+	return say("The backup of %[1]s was restored and verified in %[2]s against an objective of %[4]s; its newest row is %[3]s.",
+		"%[1]sのバックアップを目標%[4]sに対し%[2]sで復元・検証。最新行は%[3]s。", title, span(*r.ActualS), inWords(behind), span(*r.ObjectiveS))
 }
 
 // figure is the achieved RTO in words, as an upper bound where it is one.

@@ -245,7 +245,7 @@ func (out *DrillRecord) goals(s System) {
 	}
 	if t := s.Restore; t != nil {
 		add(RecordGoal{Measure: "restore", ActualS: t.ActualS, Verdict: t.Verdict, Why: t.Why, Method: "from the order to the end of the verification of the restored copy"}, t.ObjectiveS)
-		add(RecordGoal{Measure: "restore_point", ActualS: t.BehindS, Verdict: t.PointVerdict, Method: "age of the newest row that came back, seen from the point asked for"}, t.PointObjectiveS)
+		add(RecordGoal{Measure: "restore_point", ActualS: t.BehindS, Verdict: t.PointVerdict, Why: t.PointWhy, Method: "age of the newest row that came back, seen from the point asked for"}, t.PointObjectiveS)
 		return
 	}
 	add(RecordGoal{Measure: "rto", ActualS: s.RTO.ActualS, AtMost: s.RTO.AtMost, Verdict: s.RTO.Verdict, Why: s.RTO.Why, Method: "from the event to the first success, seen from outside, of service that held"}, s.RTO.ObjectiveS)

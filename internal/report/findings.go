@@ -97,7 +97,11 @@ func (f *facts) aboutObjectives(l *findingList, r Report) {
 			}
 		}
 		judge(s.RTO.Verdict, "rto", plain("RTO"), against(s.RTO.ActualS, s.RTO.ObjectiveS), s.RTO.Why)
-		judge(s.RPO.Verdict, "rpo", plain("RPO"), against(s.RPO.ActualS, s.RPO.ObjectiveS), s.RPO.Why)
+		lost := against(s.RPO.ActualS, s.RPO.ObjectiveS)
+		if f.started.Rules >= 2 && s.RPO.ActualS == nil { // more than the objective, and nobody can tell how much more
+			lost = plan.Text{}
+		}
+		judge(s.RPO.Verdict, "rpo", plain("RPO"), lost, s.RPO.Why)
 		for _, st := range s.RLO.Stages {
 			judge(st.Verdict, fmt.Sprintf("rlo-%d", st.Level), plain(fmt.Sprintf("RLO %d%%", st.Level)), against(st.ActualS, &st.WithinS), st.Why)
 		}
@@ -107,7 +111,7 @@ func (f *facts) aboutObjectives(l *findingList, r Report) {
 			if t.PointVerdict == run.Missed && t.BehindS == nil { // the restore itself failed, so nothing is known of its age
 				l.at("objective", s.ID, "restore-point")
 			} else {
-				judge(t.PointVerdict, "restore-point", say("age of the restored data", "復元データの古さ"), against(t.BehindS, t.PointObjectiveS), t.Why)
+				judge(t.PointVerdict, "restore-point", say("age of the restored data", "復元データの古さ"), against(t.BehindS, t.PointObjectiveS), t.whyPoint())
 			}
 		}
 		for i, together := range open {

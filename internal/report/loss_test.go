@@ -98,3 +98,29 @@ func TestALossIsNotProvenByMarkersFromAfterTheOutage(t *testing.T) {
 		})
 	}
 }
+
+// What was restored from a backup of last night holds no marker of the run: how far back the loss reaches nobody can tell,
+// but all that was written in the run is lost, and that may be enough. A run of before is judged as it was.
+func TestALossOfAllMarkersMissesWhatItExceeds(t *testing.T) {
+	lost := func(first float64) *story {
+		s := stay(t, 6.2, 14.42)
+		change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == "orders/write" }, func(_ *run.Event, o *run.Observations) {
+			o.Markers.FirstAckedAt, o.Markers.Lost = at(first), 20
+			o.Markers.Losses = []run.Loss{{Seq: 20, AckedAt: at(6), Count: 20}}
+		})
+		return s
+	}
+	for first, want := range map[float64]run.Verdict{0.2: run.Missed, 2: run.NotProven} { // of an objective of 5 s
+		if rpo := build(t, lost(first).byRules(1)).Systems[0].RPO; rpo.Verdict != run.NotProven || !why(rpo.Why, "no_survivor") {
+			t.Errorf("as before: %+v", rpo)
+		}
+		r := build(t, lost(first).byRules(run.ReportRules))
+		code := map[run.Verdict]string{run.Missed: "lost_at_least", run.NotProven: "no_survivor"}[want]
+		if rpo := r.Systems[0].RPO; rpo.Verdict != want || rpo.ActualS != nil || !why(rpo.Why, code) {
+			t.Errorf("lost since %v s: %+v, want %s for %q", first, rpo, want, code)
+		}
+		if want == run.Missed && (len(r.Findings) == 0 || r.Findings[0].Title != "orders: RPO was missed" || r.Findings[0].DetailJA == "") {
+			t.Errorf("findings: %+v", r.Findings)
+		}
+	}
+}

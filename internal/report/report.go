@@ -103,8 +103,10 @@ type Restore struct {
 
 	PointObjectiveS *float64    `json:"point_objective_s"`
 	BehindS         *float64    `json:"behind_s"`       // from the recovery point to the point asked for
-	RecoveryPoint   *time.Time  `json:"recovery_point"` // time of the data's own newest row
+	RecoveryPoint   *time.Time  `json:"recovery_point"` // time of the data's own newest row; of several stores, of the one furthest behind
 	PointVerdict    run.Verdict `json:"point_verdict"`
+	PointWhy        []Reason    `json:"point_why,omitempty"`   // what is in doubt of it alone
+	AskedPoint      *time.Time  `json:"asked_point,omitempty"` // the point in time asked for; null: none was, or not known
 
 	Backup       string       `json:"backup,omitempty"`
 	Parts        RestoreParts `json:"parts"`

@@ -22,7 +22,7 @@ func (d *document) attainment() section {
 		notSet := say("not set", "未設定")
 		if r := s.Restore; r != nil {
 			add(say("restore", "復元"), measured(r.ObjectiveS, r.ActualS, notSet), measured(r.ActualS, r.ObjectiveS, dash), r.Verdict, r.Why)
-			add(say("recovery point", "復旧時点"), measured(r.PointObjectiveS, r.BehindS, notSet), measured(r.BehindS, r.PointObjectiveS, dash), r.PointVerdict, nil)
+			add(say("recovery point", "復旧時点"), measured(r.PointObjectiveS, r.BehindS, notSet), measured(r.BehindS, r.PointObjectiveS, dash), r.PointVerdict, r.PointWhy)
 			continue
 		}
 		add(plain("RTO"), measured(s.RTO.ObjectiveS, s.RTO.ActualS, notSet), plan.Text(s.RTO.figure()), s.RTO.Verdict, s.RTO.Why)

@@ -216,6 +216,9 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 			}
 		}
 		span, err := objective.AchievedRPO(parts, outage)
+		if f.started.Rules >= 2 && rto.RestoredAt != nil && errors.Is(err, objective.ErrNoSurvivor) {
+			span = max(span, objective.LeastLost(parts, outage))
+		}
 		worst = max(worst, span)
 		late = late || errors.Is(err, objective.ErrNoneBefore)
 		if failed == nil {
@@ -254,6 +257,9 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 	out.Verdict = objective.JudgeRPO(worst, failed, s.plan.Objective.RPO)
 	if out.Verdict == run.NoObjective || out.Verdict == run.Missed {
 		out.Why = nil
+	}
+	if f.started.Rules >= 2 && out.Verdict == run.Missed && errors.Is(failed, objective.ErrNoSurvivor) {
+		out.Why = []Reason{{Code: "lost_at_least"}}
 	}
 	out.Verdict, out.Why = lower(out.Verdict, out.Why, doubt)
 	return out

@@ -45,6 +45,9 @@ var reasons = map[string]plan.Text{
 	notInVerification: {EN: "service had not come back and held when verification ended", JA: "復旧確認の終了までに、サービスの復旧と維持を確認できていない"},
 	"restore_failed":  {EN: "the restore failed at step", JA: "復元が失敗したステップ"},
 	"not_verified":    {EN: "what was restored was not verified", JA: "復元結果が検証されていない"},
+	clockStepped:      {EN: "the engine's clock was set back, so how long the restore took is not known", JA: "エンジンの時計が戻ったため、復元の所要時間を確定できない"},
+	"point_ahead":     {EN: "the newest row is of %s, later than the moment at which it was read, so how old the data is is not known", JA: "最新行の時刻（%s）が読み取り時点より後であり、データの古さを確定できない"},
+	"point_asked":     {EN: "the point asked for, %s, was older than the objective when the restore began, so nothing shows that newer data would have come back", JA: "指定された時点（%s）が復元開始の時点で目標より古く、より新しいデータを復元できることは確認されていない"},
 	"given_up":        {EN: "the run ended without a recovery", JA: "復旧しないまま終了した"},
 	"still_running":   {EN: "the run has not ended", JA: "実施が終了していない"},
 
@@ -53,6 +56,7 @@ var reasons = map[string]plan.Text{
 	"no_marker_before": {EN: "no marker was acknowledged before service stopped, so what was lost with it is unknown", JA: "サービス停止前に応答済みのマーカーがなく、停止に伴う損失は不明"},
 	"stop_unseen":      {EN: "no markers were planted when service stopped, so what was lost with it is unknown", JA: "サービス停止の時点でマーカーが書き込まれておらず、停止に伴う損失は不明"},
 	"no_survivor":      {EN: "no marker older than the lost ones survived, so the span of the loss is unknown", JA: "失われたものより古いマーカーが残っておらず、損失の幅は不明"},
+	"lost_at_least":    {EN: "no marker older than the lost ones survived; those between the first and the newest lost one alone are more than the objective", JA: "失われたものより古いマーカーが残っておらず、確認できた損失だけで目標を超えている"},
 	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
 	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},
 

@@ -181,8 +181,10 @@ type Goal struct {
 
 // ReportRules counts the rules of the report: 1 tells of an isolated copy that is left, leaves the date of a review of
 // break-glass to the calendar, takes a failover for undone with the last part of its undo, and a run for cut off at its
-// first abort.
-const ReportRules = 1
+// first abort; 2 has of several stores that are restored the one that is furthest behind count and each one's copy be told
+// to be gone, doubts a newest row from after its reading, an old point that was asked for and a time over which the
+// engine's clock was set back, and lets a loss miss its objective when no marker is left from before it.
+const ReportRules = 2
 
 // AlarmSaid is what a source of alarms said later.
 type AlarmSaid struct {
