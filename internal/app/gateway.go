@@ -32,7 +32,7 @@ func openGateway(ctx context.Context, l i18n.Lang, o Options) (*gatewayDoor, err
 			WayOut: l.T("End what listens there, or choose another address as gateway.listen", "そのアドレスを使っているプロセスを終了するか、gateway.listenに別のアドレスを指定してください")}
 	}
 	log := o.Log.With("component", "gateway")
-	return &gatewayDoor{ln: ln, opts: gateway.Options{TLS: a.Server(o.Config.GatewayNames(), log), Key: a.Key, Log: log}}, nil
+	return &gatewayDoor{ln: ln, opts: gateway.Options{TLS: a.Server(o.Config.GatewayNames(), log), Holds: a.Holds, Key: a.Key, Log: log}}, nil
 }
 
 func (d *gatewayDoor) Close() {

@@ -32,10 +32,14 @@ func (c *command) siteCertificate() *cobra.Command {
 		Long: c.t(`Make the certificate with which the worker of a site comes through the gateway of
 `+"`muster up`"+`. Run it on the machine of `+"`muster up`"+`, with its --data, and carry the folder to
 the worker by a safe way: whoever has it is that site's worker. The site's earlier
-certificate is worth nothing from then on. To shut a site out, remove DATA/gateway/sites/SITE.pem.`,
+certificate is worth nothing from then on, and its worker, which is cut off within seconds,
+is back when it has the new one: renew while no run needs the site. To shut a site out, remove
+DATA/gateway/sites/SITE.pem; it counts within seconds, too.`,
 			"拠点のワーカーが `muster up` のゲートウェイに接続するための証明書を作成します。`muster up` のマシンで同じ --data を\n"+
 				"指定して実行し、フォルダーを安全な手段でワーカーへ渡してください。これを持つ者がその拠点のワーカーとみなされます。\n"+
-				"その拠点の以前の証明書は無効になります。拠点を締め出すには DATA/gateway/sites/SITE.pem を削除します。"),
+				"その拠点の以前の証明書は無効になり、接続中のワーカーも数秒以内に切断されて、新しい証明書を受け取るまで戻れません。\n"+
+				"その拠点を必要とする訓練・対応がないときに更新してください。拠点を締め出すには DATA/gateway/sites/SITE.pem を\n"+
+				"削除します。これも接続中のものを含め、数秒以内に有効になります。"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := args[0]

@@ -26,7 +26,7 @@ import (
 
 // Authority signs the certificates of one gateway and of the sites that it lets in. It
 // lives in a folder: ca.pem, ca-key.pem, token-key, and sites/, a certificate for each
-// site that is let in. To shut a site out, remove its file there.
+// site that is let in. To shut a site out, remove its file there: it counts for who is in, too.
 type Authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -166,6 +166,19 @@ func (a *Authority) Server(names []string, log *slog.Logger) *tls.Config {
 
 // letIn refuses certificates that were replaced or removed.
 func (a *Authority) letIn(c *x509.Certificate, log *slog.Logger) error {
+	if err := a.Holds(c); err != nil {
+		return err
+	}
+	if left := time.Until(c.NotAfter); left < soonDays*24*time.Hour {
+		site, _ := Site(c)
+		log.Warn("a site's certificate ends soon; make a new one with `muster site certificate`", "site", site, "ends", c.NotAfter)
+	}
+	return nil
+}
+
+// Holds is why a certificate that this authority made opens nothing, as far as the site's file says; nil is that it does
+// (Options.Holds).
+func (a *Authority) Holds(c *x509.Certificate) error {
 	site, ok := Site(c)
 	if !ok {
 		return errors.New("the certificate names no site")
@@ -177,9 +190,6 @@ func (a *Authority) letIn(c *x509.Certificate, log *slog.Logger) error {
 	block, _ := pem.Decode(text)
 	if block == nil || !bytes.Equal(block.Bytes, c.Raw) {
 		return refusedSite{site, fmt.Errorf("site %s has a newer certificate than this one; give its worker that", site)}
-	}
-	if left := time.Until(c.NotAfter); left < soonDays*24*time.Hour {
-		log.Warn("a site's certificate ends soon; make a new one with `muster site certificate`", "site", site, "ends", c.NotAfter)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/api/proxy"
@@ -41,6 +42,9 @@ type Options struct {
 	Namespace string
 	// TLS must ask for client certificates and verify them (Authority.Server does).
 	TLS *tls.Config
+	// Holds is asked again of certificates whose connections are open: its error is why one opens nothing any more
+	// (Authority.Holds). nil goes by their time alone.
+	Holds func(*x509.Certificate) error
 	// Key seals the tokens of tasks that are handed out, so that a site can answer for
 	// its own tasks only. It must be the same after a restart, or answers given
 	// meanwhile are refused.
@@ -72,8 +76,9 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 		return err
 	}
 	d := &door{Options: o}
+	in := &inside{}
 	s := grpc.NewServer(
-		grpc.Creds(watched{credentials.NewTLS(o.TLS), o}),
+		grpc.Creds(watched{credentials.NewTLS(o.TLS), o, in}),
 		grpc.ChainUnaryInterceptor(inWords, d.admit),
 		grpc.ConnectionTimeout(letInWithin),
 		grpc.MaxRecvMsgSize(maxMessage),
@@ -89,6 +94,11 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 		s.GracefulStop()
 	})
 	defer stop()
+	looking, cancel := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	looks.Go(func() { in.watch(looking, o) })
+	defer looks.Wait()
+	defer cancel()
 	err = s.Serve(ln)
 	if ctx.Err() != nil {
 		return nil

@@ -62,7 +62,7 @@ func (o opened) serve(t *testing.T, a *gateway.Authority) string {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- gateway.Serve(ctx, ln, gateway.Options{Engine: o.inside.WorkflowService(), Namespace: o.namespace,
-			TLS: a.Server([]string{"gateway.example", "127.0.0.1"}, log), Key: a.Key, Log: log, Turned: o.turned.add})
+			TLS: a.Server([]string{"gateway.example", "127.0.0.1"}, log), Holds: a.Holds, Key: a.Key, Log: log, Turned: o.turned.add})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -238,9 +238,11 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.as(t, second); err != nil {
+	shut, err := o.as(t, second)
+	if err != nil {
 		t.Fatalf("the newest certificate: %v", err)
 	}
+	replaced, stays := o.site(t, "osaka"), o.site(t, "sendai")
 	for name, issued := range map[string]gateway.Issued{
 		"a replaced certificate": first, "another authority's": forged, "one that is over": past, "none": {CA: first.CA},
 	} {
@@ -253,6 +255,32 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	}
 	if _, err := o.as(t, second); err == nil {
 		t.Error("a site that was shut out was let in")
+	}
+	// Nor does who is in stay in by it: a worker keeps its connection for weeks.
+	renewed, err := o.authority.Issue("osaka", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for site, c := range map[string]client.Client{"tokyo": shut, "osaka": replaced} {
+		_, err := c.WorkflowService().PollActivityTaskQueue(ctx, &workflowservice.PollActivityTaskQueueRequest{Namespace: o.namespace,
+			TaskQueue: &taskqueuepb.TaskQueue{Name: plan.SiteQueue(site)}})
+		if gone := new(serviceerror.Unavailable); !errors.As(err, &gone) {
+			t.Errorf("what had the connection of %s open waits for its work: %v", site, err)
+		}
+		if _, err := c.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{}); err == nil {
+			t.Errorf("what had the connection of %s open is back", site)
+		}
+		if !o.turned.has(gateway.Turned{Site: site, Why: gateway.ReplacedCertificate}) {
+			t.Errorf("that %s was turned away is not told", site)
+		}
+	}
+	if _, err := o.as(t, renewed); err != nil {
+		t.Errorf("the certificate in its place: %v", err)
+	}
+	if _, err := stays.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{}); err != nil || o.turned.has(gateway.Turned{Site: "sendai", Why: gateway.ReplacedCertificate}) {
+		t.Errorf("a site whose certificate stands was cut off: %v", err)
 	}
 	// A worker that is lied to about who the gateway is does not speak to it.
 	other, err := stranger.Issue("tokyo", time.Hour)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,6 +54,12 @@ func (a *turnedAway) last() gateway.Turned {
 		return gateway.Turned{}
 	}
 	return a.why[len(a.why)-1]
+}
+
+func (a *turnedAway) has(t gateway.Turned) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.why, t)
 }
 
 func (a *turnedAway) count() int {

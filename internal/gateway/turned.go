@@ -42,6 +42,8 @@ type refusedSite struct {
 	error
 }
 
+func (r refusedSite) Unwrap() error { return r.error }
+
 // turned tells who was turned away.
 func (o Options) turned(from net.Addr, site string, why Why) {
 	if o.Turned == nil || from == nil {
@@ -61,10 +63,11 @@ func (d *door) turnedIn(ctx context.Context, site string, why Why) {
 }
 
 // watched are the credentials of the gateway that tell of handshakes which ended at the certificate:
-// what is turned away there reaches no call, and gRPC says nothing of it.
+// what is turned away there reaches no call, and gRPC says nothing of it. Who was let in is kept in view.
 type watched struct {
 	credentials.TransportCredentials
-	o Options
+	o  Options
+	in *inside
 }
 
 func (w watched) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -72,11 +75,14 @@ func (w watched) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, er
 	if site, why := whyTurned(err); why != "" {
 		w.o.turned(c.RemoteAddr(), site, why)
 	}
+	if err == nil {
+		conn = w.in.enter(conn, c, info)
+	}
 	return conn, info, err
 }
 
 func (w watched) Clone() credentials.TransportCredentials {
-	return watched{w.TransportCredentials.Clone(), w.o}
+	return watched{w.TransportCredentials.Clone(), w.o, w.in}
 }
 
 // whyTurned is "" for a connection that merely ended, as of whoever looks whether the port is open.
