@@ -236,9 +236,6 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	if err := sign(ctx, &in.Body); err != nil {
 		return nil, err
 	}
-	if err := s.ownWord(ctx, in.Run, in.Body); err != nil {
-		return nil, err
-	}
 	sum, p, err := s.known(ctx, in.Run)
 	if err != nil {
 		return nil, err
@@ -252,6 +249,9 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	}
 	t, err := s.follow(ctx, in.Run, p)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.ownStep(ctx, sum.Kind, p, t, in.Step, in.Body); err != nil {
 		return nil, err
 	}
 	if name := in.Body.System; name != "" {

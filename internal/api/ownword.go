@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -28,14 +31,12 @@ func handed(ctx context.Context) error {
 // ownWord holds the acts that count by person, and those round them, to handed.
 func (s *Server) ownWord(ctx context.Context, runID string, body any) error {
 	refused := handed(ctx)
-	counts := false
-	switch b := body.(type) {
+	switch body.(type) {
 	case workflows.Approve, workflows.Refuse, workflows.Decide, workflows.Draft, workflows.Strength:
-		counts = true
-	case StepRequest:
-		counts = b.BreakGlass || b.Act == run.ActSkip || b.Act == run.ActRefuse
+	default:
+		return nil
 	}
-	if refused == nil || !counts {
+	if refused == nil {
 		return nil
 	}
 	sum, _, err := s.known(ctx, runID)
@@ -46,4 +47,44 @@ func (s *Server) ownWord(ctx context.Context, runID string, body any) error {
 		return nil
 	}
 	return refused
+}
+
+// ownStep holds what forces a step, and the no to it, to handed. That something is done is a person's own word on their task;
+// of any other step that waits it is a word for the machine's, as when a fence is vouched for.
+func (s *Server) ownStep(ctx context.Context, kind run.Kind, p plan.Plan, t seen, step string, b StepRequest) error {
+	refused := handed(ctx)
+	if refused == nil || kind != run.Response {
+		return nil
+	}
+	switch {
+	case b.BreakGlass || b.Act == run.ActSkip || b.Act == run.ActRefuse:
+		return refused
+	case b.Act != run.ActDone:
+		return nil
+	}
+	waits := false
+	for _, w := range t.Overview(s.Now()).Waiting {
+		if w.For != progress.AwaitStep || w.Step != step || b.System != "" && w.System != b.System {
+			continue
+		}
+		if waits = true; w.Kind != run.WaitHuman && w.Kind != run.WaitAck {
+			return refused
+		}
+	}
+	if !waits && forMachine(p, step, b.System) { // it may wait by the time that the word is there
+		return refused
+	}
+	return nil
+}
+
+// forMachine reports whether a plan has a step of that ID, in that system or any, that is no person's task.
+func forMachine(p plan.Plan, step, system string) bool {
+	for _, s := range p.Systems {
+		if (system == "" || s.Name == system) && s.SingleWriter != nil && s.SingleWriter.ID == step {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.Runbooks, func(r plan.Runbook) bool {
+		return (system == "" || r.System == system) && slices.ContainsFunc(r.Steps, func(st plan.Step) bool { return st.ID == step && st.Human == nil })
+	})
 }
