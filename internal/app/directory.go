@@ -124,8 +124,17 @@ func (d *directory) BySubject(_ context.Context, subject string) (string, error)
 	return d.by(func(c inventory.Contact) bool { return c.Subject != "" && c.Subject == subject })
 }
 
+// ByMail knows nobody whose subject the estate has: a provider can give an address to somebody else.
 func (d *directory) ByMail(_ context.Context, mail string) (string, error) {
-	return d.by(func(c inventory.Contact) bool { return c.Mail != "" && strings.EqualFold(c.Mail, mail) })
+	person, err := d.by(func(c inventory.Contact) bool { return c.Mail != "" && strings.EqualFold(c.Mail, mail) })
+	if err != nil || person == "" {
+		return "", err
+	}
+	e, err := d.estate()
+	if err != nil || e.Contacts[person].Subject != "" {
+		return "", err
+	}
+	return person, nil
 }
 
 // by is the one person whose contact fits; two are nobody.

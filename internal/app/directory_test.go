@@ -34,7 +34,8 @@ func TestDirectoryFollowsTheEstate(t *testing.T) {
 	if _, err := d.Known(t.Context(), "sato"); err == nil {
 		t.Error("without an estate nobody can tell")
 	}
-	full := strings.Replace(estate, "name: Sato,", "name: Sato, subject: sub-1, mail: sato@example.jp,", 1)
+	full := strings.NewReplacer("name: Sato,", "name: Sato, subject: sub-1, mail: sato@example.jp,",
+		"name: Tanaka,", "name: Tanaka, mail: tanaka@example.jp,").Replace(estate)
 	for _, f := range []struct{ name, text string }{{"runbook.yaml", runbook}, {"scenario.yaml", tabletop}} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o600); err != nil {
 			t.Fatal(err)
@@ -47,8 +48,11 @@ func TestDirectoryFollowsTheEstate(t *testing.T) {
 	if p, err := d.BySubject(t.Context(), "sub-1"); p != "sato" || err != nil {
 		t.Errorf("the subject is %q, %v", p, err)
 	}
-	if p, err := d.ByMail(t.Context(), "SATO@example.jp"); p != "sato" || err != nil {
+	if p, err := d.ByMail(t.Context(), "TANAKA@example.jp"); p != "tanaka" || err != nil {
 		t.Errorf("the address is %q's, %v", p, err)
+	}
+	if p, err := d.ByMail(t.Context(), "sato@example.jp"); p != "" || err != nil {
+		t.Errorf("another subject that the provider gives sato's address is %q, %v", p, err)
 	}
 	if p, _ := d.BySubject(t.Context(), ""); p != "" {
 		t.Errorf("no subject is %q", p)
@@ -60,7 +64,7 @@ func TestDirectoryFollowsTheEstate(t *testing.T) {
 	if e, err := d.inventory(); err != nil || len(e.People) == 0 || len(e.Systems) == 0 {
 		t.Errorf("a slip in the file emptied the board: %+v, %v", e, err)
 	}
-	write(strings.Replace(full, "  - {id: tanaka, name: Tanaka, roles: [operator, commander]}\n", "  - {id: suzuki, name: Suzuki, roles: [operator]}\n", 1))
+	write(strings.Replace(full, "  - {id: tanaka, name: Tanaka, mail: tanaka@example.jp, roles: [operator, commander]}\n", "  - {id: suzuki, name: Suzuki, roles: [operator]}\n", 1))
 	if known("tanaka") || !known("suzuki") {
 		t.Error("who left the file is still known")
 	}

@@ -54,7 +54,7 @@ type Directory interface {
 	Known(ctx context.Context, person string) (bool, error)
 	// BySubject is who a subject of the OpenID provider is; "" is nobody.
 	BySubject(ctx context.Context, subject string) (string, error)
-	// ByMail is who an address belongs to; "" is nobody.
+	// ByMail is who an address belongs to, of those who have no subject; "" is nobody.
 	ByMail(ctx context.Context, mail string) (string, error)
 }
 
