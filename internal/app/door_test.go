@@ -15,6 +15,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -162,5 +163,14 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 	}
 	if err != nil || n != 5 {
 		t.Errorf("%d of 20 unsigned calls are in the access log, %v; want 5 within a minute", n, err)
+	}
+}
+
+// A variable that nothing reads is known of, and is in nobody's way.
+func TestTheDoctorTellsOfStrayVariables(t *testing.T) {
+	e := examination{l: i18n.JA}
+	e.c.Strays = []plan.Text{plan.Say("$MUSTER_LISTN is no setting", "環境変数 $MUSTER_LISTN に当たる設定はありません")}
+	if e.settings(); len(e.checks) != 1 || e.checks[0].Result != Odd || !strings.Contains(e.checks[0].Found, "$MUSTER_LISTN に当たる") || e.checks[0].WayOut == "" {
+		t.Errorf("it says %+v", e.checks)
 	}
 }

@@ -158,7 +158,14 @@ func (e *examination) settings() {
 	if file == "" {
 		file = e.t("no muster.yaml; defaults, MUSTER_* and flags", "muster.yamlなし (既定値、MUSTER_*、フラグ)")
 	}
-	e.add("settings", e.t("settings", "設定"), Good, file, "")
+	if len(e.c.Strays) == 0 {
+		e.add("settings", e.t("settings", "設定"), Good, file, "")
+		return
+	}
+	for _, s := range e.c.Strays {
+		file += "; " + s.In(string(e.l))
+	}
+	e.add("settings", e.t("settings", "設定"), Odd, file, e.t("Correct the variable's name; one that is no setting's is better called otherwise", "環境変数の名前を直してください。設定用でないものには、別の名前を使うことをお勧めします"))
 }
 
 func (e *examination) data() {

@@ -59,7 +59,11 @@ func (c *command) worker() *cobra.Command {
 }
 
 func (c *command) process() app.Options {
-	return app.Options{Config: c.config, Version: Version(), Lang: c.lang, Talk: c.Err, Terminal: isTerminal(c.Err), Log: logger(c.Err, c.config.Log.Level, c.config.Log.Format)}
+	log := logger(c.Err, c.config.Log.Level, c.config.Log.Format)
+	for _, s := range c.config.Strays {
+		log.Warn(s.EN)
+	}
+	return app.Options{Config: c.config, Version: Version(), Lang: c.lang, Talk: c.Err, Terminal: isTerminal(c.Err), Log: log}
 }
 
 func logger(w io.Writer, level, format string) *slog.Logger {

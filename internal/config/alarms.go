@@ -80,8 +80,9 @@ func readAlarms(file string, list *yaml.Node, bad *Mistakes) []Alarm {
 		texts := map[string]*string{"name": &a.Name, "kind": &a.Kind, "verify": &a.Verify, "feed": &a.Feed, "when": &a.When, "summary": &a.Summary,
 			"dedup": &a.Dedup, "scenario": &a.Scenario, "exercise": &a.Exercise, "over": &a.Over}
 		spans := map[string]*time.Duration{"every": &a.Every, "max_age": &a.MaxAge}
-		for i := 0; i+1 < len(entry.Content); i += 2 {
-			key, value := entry.Content[i], entry.Content[i+1]
+		pairs := once(file, alarmsKey+": ", entry, bad)
+		for i := 0; i+1 < len(pairs); i += 2 {
+			key, value := pairs[i], pairs[i+1]
 			switch {
 			case key.Value == "secret" && value.Kind == yaml.SequenceNode:
 				for _, v := range value.Content {

@@ -71,6 +71,8 @@ type Config struct {
 
 	// Written are the settings that are not the defaults, as text, from wherever they came.
 	Written map[string]string `mapstructure:"-"`
+	// Strays are variables of the environment that look like settings and are none, in words.
+	Strays []plan.Text `mapstructure:"-"`
 	// Carried is the file with the secrets that a break-glass bundle brought along; "" is none.
 	Carried string `mapstructure:"-"`
 

@@ -44,7 +44,8 @@ func TestFlagsGoBeforeVariablesBeforeTheFileBeforeDefaults(t *testing.T) {
 }
 
 func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
-	file := write(t, "dtaa: x\nlisten: nowhere\ntemporal:\n  adress: a:1\n  api_key: hunter2\n  tls: {cert_file: a.pem}\nlog: loud\nlang: fr\n")
+	file := write(t, "dtaa: x\nlisten: nowhere\ntemporal:\n  adress: a:1\n  api_key: hunter2\n  tls: {cert_file: a.pem}\nlog: loud\nlang: fr\n"+
+		"encryption: {keyring: secret://file/a}\nalarms: [{name: jma, kind: jma, when: a, when: b}]\nencryption: {ui_origins: x}\nmail: {port: 25, port: 26}\nalarms: []\n")
 	_, err := Load(Source{File: file})
 	var bad Mistakes
 	if !errors.As(err, &bad) {
@@ -58,6 +59,10 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		`temporal.api_key: is written as a reference`,
 		`cert_file ("a.pem") and key_file ("")`,
 		`lang: "fr" is none of`,
+		`muster.yaml:11:1: encryption is there twice, first on line 9`,
+		`muster.yaml:10:42: alarms: when is there twice, first on line 10`,
+		`muster.yaml:12:18: mail.port is there twice, first on line 12`,
+		`muster.yaml:13:1: alarms is there twice, first on line 10`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no line says %q in:\n%v", want, err)
@@ -65,6 +70,34 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Error("the error shows the secret")
+	}
+}
+
+// A variable that is no setting takes no setting away, and whoever meant one by it is told, not stopped.
+func TestAMistypedVariableIsToldOf(t *testing.T) {
+	file := write(t, "encryption: {keyring: secret://file/etc/muster/keyring}\nmail: {password: 'secret://env/MUSTER_MAIL_WORD'}\nalarms: [{name: jma, kind: jma, secret: 'secret://env/MUSTER_EVIDENCE_JMA'}]\n")
+	for _, name := range []string{"MUSTER_ENCRYPTION", "MUSTER_LISTN", "MUSTER_TEMPORAL_TLS_CERTFILE", "MUSTER_IDENTITY_ISSUER", // meant
+		"MUSTER_MAIL_WORD", "MUSTER_EVIDENCE_JMA", "MUSTER_CONFIG", "MUSTER_HOST", "MUSTER_SHOP_PASSWORD", "MUSTER_SERVER_PORT_443_TCP", "MUSTER_STEP"} {
+		t.Setenv(name, "hunter2")
+	}
+	c, err := Load(Source{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Encryption.Keyring != "secret://file/etc/muster/keyring" {
+		t.Errorf("$MUSTER_ENCRYPTION takes the keyring away: %q", c.Encryption.Keyring)
+	}
+	want := []string{"$MUSTER_ENCRYPTION is no setting, and is not read; known here: MUSTER_ENCRYPTION_KEYRING, MUSTER_ENCRYPTION_UI_ORIGINS",
+		"$MUSTER_IDENTITY_ISSUER is no setting, and is not read; known here: MUSTER_IDENTITY_CONSOLE, ",
+		`$MUSTER_LISTN is no setting, and is not read; did you mean "MUSTER_LISTEN"?`,
+		`$MUSTER_TEMPORAL_TLS_CERTFILE is no setting, and is not read; did you mean "MUSTER_TEMPORAL_TLS_CERT_FILE"?`}
+	if len(c.Strays) != len(want) {
+		t.Fatalf("%+v", c.Strays)
+	}
+	for i, s := range c.Strays {
+		if !strings.HasPrefix(s.EN, want[i]) || !strings.Contains(s.JA, "読み込まれません") || strings.Contains(s.EN+s.JA, "hunter2") {
+			t.Errorf("%+v, want %q", s, want[i])
+		}
 	}
 }
 

@@ -33,11 +33,12 @@ type Source struct {
 // every mistake is in it.
 func Load(src Source) (Config, error) {
 	v := viper.New()
-	v.SetEnvPrefix("MUSTER")
-	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
-	v.AutomaticEnv()
 	for _, k := range Keys() {
 		v.SetDefault(k.Name, k.Default)
+		// Each by its name: AutomaticEnv would take $MUSTER_ENCRYPTION for all of the section, and its keyring for none.
+		if err := v.BindEnv(k.Name, variable(k.Name)); err != nil {
+			return Config{}, err
+		}
 	}
 
 	file := found(src.File)
@@ -61,7 +62,7 @@ func Load(src Source) (Config, error) {
 	}
 
 	for _, k := range Keys() { // a flag goes before the environment, and that before the file
-		if env := "MUSTER_" + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_")); os.Getenv(env) != "" {
+		if env := variable(k.Name); os.Getenv(env) != "" {
 			stands[k.Name] = "$" + env
 		}
 		if src.Flags != nil {
@@ -80,6 +81,7 @@ func Load(src Source) (Config, error) {
 			c.Written[k.Name] = value
 		}
 	}
+	c.Strays = c.strays(os.Environ())
 	mistakes = append(mistakes, c.check()...)
 	if len(mistakes) > 0 {
 		return c, mistakes
@@ -122,13 +124,17 @@ func Lang(file string) string {
 	if err != nil {
 		return "" // Load says so
 	}
-	var only struct {
-		Lang yaml.Node `yaml:"lang"`
-	}
-	if yaml.Unmarshal(b, &only) != nil {
+	var root yaml.Node
+	if yaml.Unmarshal(b, &root) != nil || len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
 		return ""
 	}
-	return only.Lang.Value
+	pairs := once(found(file), "", root.Content[0], &Mistakes{})
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i].Value == "lang" {
+			return pairs[i+1].Value
+		}
+	}
+	return ""
 }
 
 // readFile reads the settings file as a tree and refuses keys that do not exist, with
@@ -151,6 +157,7 @@ func readFile(file string, stands map[string]string) (map[string]any, []Alarm, M
 	}
 	var bad Mistakes
 	var alarms []Alarm
+	top.Content = once(file, "", top, &bad)
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		if top.Content[i].Value == alarmsKey {
 			alarms = readAlarms(file, top.Content[i+1], &bad)
@@ -162,10 +169,28 @@ func readFile(file string, stands map[string]string) (map[string]any, []Alarm, M
 	return values, alarms, bad
 }
 
+// once is a map's keys and values without those that are there again, each of which is a mistake: one of the two would count,
+// the other would silently not.
+func once(file, prefix string, node *yaml.Node, bad *Mistakes) []*yaml.Node {
+	var out []*yaml.Node
+	first := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := node.Content[i]
+		if line, again := first[key.Value]; again {
+			bad.add("%s:%d:%d: %s is there twice, first on line %d; keep one, with all that belongs under it", "%s:%d:%d: %s が2回書かれています（最初は%d行目）。ひとつにまとめてください", file, key.Line, key.Column, prefix+key.Value, line)
+			continue
+		}
+		first[key.Value] = key.Line
+		out = append(out, key, node.Content[i+1])
+	}
+	return out
+}
+
 func readMap(file, prefix string, node *yaml.Node, stands map[string]string, bad *Mistakes) map[string]any {
 	values := map[string]any{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
+	pairs := once(file, prefix, node, bad)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		key, value := pairs[i], pairs[i+1]
 		name := prefix + key.Value
 		at := fmt.Sprintf("%s:%d:%d", file, key.Line, key.Column)
 		section := hasPrefix(name + ".")

@@ -33,6 +33,7 @@ temporal: {address: nowhere, tls: {cert_file: a}}
 alarms:
   - {name: "A B", kind: x, verify: y, secret: hunter2, feed: "http://192.0.2.1/", every: 1s, nmae: z}
   - x
+lang: ja
 `)
 	_, err := Load(Source{File: file})
 	var bad Mistakes

@@ -7,8 +7,18 @@ import "strings"
 // third of the word's letters (and at least one) may differ. Of equally close ones the
 // first counts.
 func Word(word string, candidates []string) string {
+	return within(word, candidates, max(1, len([]rune(word))/3))
+}
+
+// Slip returns the candidate that a word is but for a slip of the fingers, or "": one or two letters may differ, however
+// long it is.
+func Slip(word string, candidates []string) string {
+	return within(word, candidates, min(2, max(1, len([]rune(word))/3)))
+}
+
+func within(word string, candidates []string, most int) string {
 	w := []rune(strings.ToLower(word))
-	best, bestDistance := "", max(1, len(w)/3)+1
+	best, bestDistance := "", most+1
 	for _, c := range candidates {
 		if d := distance(w, []rune(strings.ToLower(c))); d < bestDistance {
 			best, bestDistance = c, d
