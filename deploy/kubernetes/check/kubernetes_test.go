@@ -14,6 +14,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -194,6 +195,9 @@ func hold(t *testing.T, site string, objects []object) {
 		if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
 			t.Errorf("%s is given a token of the cluster", at)
 		}
+		if spec.EnableServiceLinks == nil || *spec.EnableServiceLinks {
+			t.Errorf("%s has variables of the cluster beside those of its settings", at)
+		}
 		pods := labels.Set(s.Spec.Template.Labels)
 		closed := false
 		for _, o := range objects {
@@ -216,9 +220,9 @@ func hold(t *testing.T, site string, objects []object) {
 	}
 }
 
-// The drill of muster itself, as an overlay asks for it: the worker's own account may do what kubernetes.kill does, and the other site
-// reaches the port at which the worker answers.
-func TestTheSelfDrillIsGivenWhatItNeeds(t *testing.T) {
+// copied is deploy, to be changed.
+func copied(t *testing.T) filesys.FileSystem {
+	t.Helper()
 	fs := filesys.MakeFsInMemory()
 	for _, dir := range []string{"kubernetes", "config"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, e os.DirEntry, err error) error {
@@ -239,6 +243,71 @@ func TestTheSelfDrillIsGivenWhatItNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return fs
+}
+
+// What is commented out for a Vault fits as it stands: both may reach it, with a token that counts there alone.
+func TestTheWayToAVaultFits(t *testing.T) {
+	fs := copied(t)
+	at := "/deploy/kubernetes/example/osaka/kustomization.yaml"
+	b, err := fs.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, patches, ok := strings.Cut(strings.ReplaceAll(string(b), "# - MUSTER_VAULT_", "- MUSTER_VAULT_"), "\n  # - target:")
+	if !ok {
+		t.Fatal("nothing is commented out")
+	}
+	patches = strings.ReplaceAll("\n  # - target:"+patches, "\n  # ", "\n  ")
+	if err := fs.WriteFile(at, []byte(before+patches)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := build(t, fs, filepath.Dir(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, refused := judge(t, text)
+	for _, r := range refused {
+		t.Error(r)
+	}
+	hold(t, "osaka", objects)
+	out, mounted, told := map[string]bool{}, map[string]string{}, map[string]string{}
+	for _, o := range objects {
+		switch x := o.written.(type) {
+		case *networkingv1.NetworkPolicy:
+			out[x.Name] = slices.ContainsFunc(x.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool {
+				return slices.ContainsFunc(r.Ports, func(p networkingv1.NetworkPolicyPort) bool { return p.Port.IntVal == 8200 })
+			})
+		case *appsv1.StatefulSet:
+			for _, v := range x.Spec.Template.Spec.Volumes {
+				if v.Projected == nil || v.Projected.Sources[0].ServiceAccountToken.Audience != "vault" {
+					continue
+				}
+				for _, m := range x.Spec.Template.Spec.Containers[0].VolumeMounts {
+					if m.Name == v.Name {
+						mounted[x.Name] = m.MountPath + "/" + v.Projected.Sources[0].ServiceAccountToken.Path
+					}
+				}
+			}
+		case *corev1.ConfigMap:
+			for _, name := range []string{"muster-server", "muster-worker"} {
+				if strings.HasPrefix(x.Name, name+"-") {
+					told[name] = x.Data["MUSTER_VAULT_JWT_FILE"]
+				}
+			}
+		}
+	}
+	for _, name := range []string{"muster-server", "muster-worker"} {
+		if !out[name] || mounted[name] == "" || mounted[name] != told[name] {
+			t.Errorf("%s may reach a vault: %v, has its token at %q and looks for it at %q", name, out[name], mounted[name], told[name])
+		}
+	}
+}
+
+// The drill of muster itself, as an overlay asks for it: the worker's own account may do what kubernetes.kill does, and the other site
+// reaches the port at which the worker answers.
+func TestTheSelfDrillIsGivenWhatItNeeds(t *testing.T) {
+	fs := copied(t)
 	at := "/deploy/kubernetes/example/tokyo/kustomization.yaml"
 	b, err := fs.ReadFile(at)
 	if err != nil {
