@@ -113,7 +113,7 @@ func (f Frame) head(o progress.Overview) []string {
 		if o.StateBy != "" {
 			who = f.name(o.StateBy) + ": "
 		}
-		lines = append(lines, "   "+cut(who+clean(o.StateWhy), f.Style.Width-4))
+		lines = append(lines, "   "+cut(who+f.said(o.StateWhy), f.Style.Width-4))
 	}
 	if f.Stale > 0 {
 		lines = append(lines, " "+f.Style.paint(onYellow, f.t(" STALE: no word from the server for %s; trying again ", " 情報が古くなっています: %s前からサーバーの応答なし。再接続中 ", span(f.Lang, f.Stale.Seconds()))))
@@ -142,7 +142,7 @@ func (f Frame) phases(o progress.Overview) []string {
 		switch p.Progress {
 		case progress.Now:
 			symbol, color = "▶", onYellow
-			name += " " + clock(o.At.Sub(*p.StartedAt).Seconds())[3:]
+			name += " " + minutes(o.At.Sub(*p.StartedAt).Seconds())
 		case progress.Done:
 			symbol, color = "✓", green
 			switch p.Outcome {
@@ -192,7 +192,7 @@ func (f Frame) systems(o progress.Overview) []string {
 			lines = append(lines, "   "+f.Style.paint(dim, cut(way, f.Style.Width-4)))
 		}
 		if s.LockKept != "" {
-			lines = append(lines, "   "+f.Style.paint(onRed, cut(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", clean(s.LockKept)), f.Style.Width-4)))
+			lines = append(lines, "   "+f.Style.paint(onRed, cut(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", f.said(s.LockKept)), f.Style.Width-4)))
 		}
 	}
 	return append(lines, "")

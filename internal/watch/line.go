@@ -71,7 +71,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, i18n.Moment(o.At, e.At.Location()))
 	case run.EventDetected:
 		if e.Reason != "" {
-			return l.T("NOT detected: %s", "検知なし: %s", e.Reason)
+			return l.T("NOT detected%s", "検知なし%s", why)
 		}
 		return l.T("detected", "検知")
 	case run.PersonAnswered:

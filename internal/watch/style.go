@@ -158,6 +158,14 @@ func short(seconds float64) string {
 	return fmt.Sprintf("%d:%02d", n/60, n%60)
 }
 
+// minutes is short with minutes that keep their place: 00:07.
+func minutes(seconds float64) string {
+	if seconds >= 3600 {
+		return short(seconds)
+	}
+	return clock(max(0, seconds))[3:]
+}
+
 // bar draws a share of a whole. A share above 1 fills it and ends in ">".
 func bar(share float64, n int) string {
 	full := int(share*float64(n) + 0.5)

@@ -37,3 +37,30 @@ func TestAGroundIsSaidOnceInOneLanguage(t *testing.T) {
 		}
 	}
 }
+
+// A phase of more than an hour keeps its hours; below, minutes keep their place.
+func TestAPhaseKeepsItsHours(t *testing.T) {
+	for seconds, want := range map[float64]string{7: "00:07", 3599: "59:59", 3600: "1:00:00", 26*3600 + 124: "26:02:04"} {
+		begun := at(0)
+		o := progress.Overview{At: at(seconds), Phases: []progress.Phase{{ID: run.Recovery, Progress: progress.Now, StartedAt: &begun}}}
+		if got := strings.Join(Frame{Style: Style{Width: 120}, Lang: i18n.EN}.phases(o), "\n"); !strings.Contains(got, " "+want+" ") {
+			t.Errorf("after %v s: %q, want %q", seconds, got, want)
+		}
+	}
+}
+
+// The engine's reasons are in both languages: a reader gets the own one, whole.
+func TestReasonsAreInTheReadersLanguage(t *testing.T) {
+	both, p := "the servers did not come back in time / サーバーが時間内に復旧しませんでした", testPlan(t)
+	o := progress.Overview{Run: "loss-1", State: run.NotResumable, StateWhy: both, Systems: []progress.System{{Name: "orders", LockKept: both}}}
+	frame := strings.Join(Frame{Style: Style{Width: 160}, Lang: i18n.JA, Plan: p}.Lines(o), "\n")
+	line := Line(i18n.JA, p, run.Event{Kind: run.EventDetected, Reason: both})
+	for name, text := range map[string]string{"the frame": frame, "the verdict": Verdict(i18n.JA, o), "the line": line} {
+		if !strings.Contains(text, "サーバーが時間内に復旧しませんでした") || strings.Contains(text, "the servers") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if strings.Count(frame, "復旧しませんでした") != 2 {
+		t.Errorf("why it ended, and what is left:\n%s", frame)
+	}
+}

@@ -248,7 +248,7 @@ func (w *watcher) frame(width, height int) Frame {
 func Verdict(l i18n.Lang, o progress.Overview) string {
 	parts := []string{l.Banner(o.Kind), o.Run, l.State(o.State)}
 	if o.StateWhy != "" && o.State.Ended() {
-		parts = append(parts, clean(o.StateWhy))
+		parts = append(parts, said(l, o.StateWhy))
 	}
 	return strings.Join(parts, "  ")
 }
