@@ -64,6 +64,9 @@ func threatened(s float64) run.Event {
 
 func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
 	both := []run.Event{started(), probe("orders/write", true, 1), probe("orders/read", true, 1)}
+	unmeasured := func(name string, s float64) run.Event {
+		return run.Event{At: at(s + 0.1), Kind: run.ProbeChanged, System: "orders", Step: name, Data: run.Encode(run.ProbeChange{Up: true, Level: run.LevelUnknown, At: at(s)})}
+	}
 	for name, c := range map[string]struct {
 		events  []run.Event
 		now     float64
@@ -71,15 +74,18 @@ func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
 		ticking bool
 		level   int // -1: not known
 	}{
-		"before the event":                            {both, 5, 0, false, 100},
-		"nobody has looked":                           {[]run.Event{started(), probe("orders/write", true, 1), occurred(2)}, 10, 8, true, -1},
-		"struck, not yet seen":                        {append(both[:3:3], occurred(10)), 11, 1, true, 100},
-		"half of it is back":                          {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/read", false, 10.2), probe("orders/read", true, 40)), 60, 50, true, 40},
-		"all of it is back":                           {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70)), 100, 60, false, 100},
-		"and lost again":                              {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), probe("orders/write", false, 80)), 100, 90, true, 40},
-		"seen before it was reported":                 {append(both[:3:3], probe("orders/write", false, 10.2), occurred(10), probe("orders/write", true, 70)), 100, 60, false, 100},
-		"a threat uses nothing up":                    {append(both[:3:3], threatened(10)), 60, 0, false, 100},
-		"a threat, and the interruption that is made": {append(both[:3:3], threatened(10), probe("orders/write", false, 50)), 60, 10, true, 40},
+		"before the event":                               {both, 5, 0, false, 100},
+		"nobody has looked":                              {[]run.Event{started(), probe("orders/write", true, 1), occurred(2)}, 10, 8, true, -1},
+		"struck, not yet seen":                           {append(both[:3:3], occurred(10)), 11, 1, true, 100},
+		"half of it is back":                             {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/read", false, 10.2), probe("orders/read", true, 40)), 60, 50, true, 40},
+		"all of it is back":                              {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"and lost again":                                 {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), probe("orders/write", false, 80)), 100, 90, true, 40},
+		"seen before it was reported":                    {append(both[:3:3], probe("orders/write", false, 10.2), occurred(10), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"a threat uses nothing up":                       {append(both[:3:3], threatened(10)), 60, 0, false, 100},
+		"a threat, and the interruption that is made":    {append(both[:3:3], threatened(10), probe("orders/write", false, 50)), 60, 10, true, 40},
+		"it is back, and nobody measured how much":       {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), unmeasured("orders/write", 70)), 100, 90, true, -1},
+		"and then it was measured":                       {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), unmeasured("orders/write", 70), probe("orders/write", true, 80)), 100, 70, false, 100},
+		"another is lost where nobody measures the rest": {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), unmeasured("orders/read", 80), probe("orders/write", false, 85)), 100, 90, true, -1},
 		"the way home is another outage": {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70),
 			run.Event{At: at(80), Kind: run.PhaseEnded, Phase: run.Verification, Outcome: run.Passed}, probe("orders/write", false, 90)), 100, 60, false, 40},
 	} {

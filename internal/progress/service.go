@@ -32,9 +32,9 @@ func (t *Tracker) system(e run.Event) {
 		if s.EventAt == nil || o.At.Before(*s.EventAt) {
 			s.EventAt = &o.At
 		}
-		l := t.level(i)
+		l, most := t.level(i)
 		st.note(l, o.At) // what people state counts nothing from here on
-		if l != nil && *l < 100 {
+		if most < 100 {
 			st.lost = true
 		}
 	case run.ProbeChanged:
@@ -46,12 +46,13 @@ func (t *Tracker) system(e run.Event) {
 		_ = e.Decode(&c)
 		up, at := c.Up, c.At
 		f.Up, f.Level, f.Since, f.Error = &up, c.Level, &at, c.Error
-		s.Level = t.level(i)
-		if st.threatened && s.EventAt == nil && s.Level != nil && *s.Level < t.needed(name) {
+		level, most := t.level(i)
+		s.Level = level
+		if st.threatened && s.EventAt == nil && most < t.needed(name) {
 			s.EventAt = &at
 		}
 		st.note(s.Level, at)
-		t.restored(s, st, at)
+		t.restored(s, st, at, most)
 	case run.StatementMade:
 		var said run.Stated
 		_ = e.Decode(&said)
@@ -59,11 +60,10 @@ func (t *Tracker) system(e run.Event) {
 			t.stated[name] = map[string]int{}
 		}
 		t.stated[name][said.Function] = said.Level
-		s.Level = t.level(i)
+		level, most := t.level(i)
+		s.Level = level
 		st.note(s.Level, e.At)
-		if s.Level != nil {
-			t.restored(s, st, e.At)
-		}
+		t.restored(s, st, e.At, most)
 	case run.LockTaken:
 		s.Locked, s.LockKept = true, ""
 	case run.LockReleased:
@@ -85,14 +85,14 @@ func (t *Tracker) detected(e run.Event) {
 	}
 }
 
-// restored moves the end of the RTO clock after a change that a probe saw at that time.
-func (t *Tracker) restored(s *System, st *system, at time.Time) {
-	if st.settled || s.Level == nil {
-		return
-	}
+// restored moves the end of the RTO clock after a change that a probe saw at that time; most is
+// what the system gives at most.
+func (t *Tracker) restored(s *System, st *system, at time.Time, most int) {
 	switch {
-	case *s.Level < t.needed(s.Name):
+	case st.settled:
+	case most < t.needed(s.Name):
 		st.lost, s.RestoredAt = true, nil
+	case s.Level == nil: // it may give enough, and nobody has seen that it does
 	case st.lost && s.EventAt != nil && at.After(*s.EventAt):
 		s.RestoredAt = &at
 	case st.lost && s.EventAt == nil: // it came and went before anybody called it an event
@@ -100,10 +100,11 @@ func (t *Tracker) restored(s *System, st *system, at time.Time) {
 	}
 }
 
-// level adds up the weights of the functions that are up. It is nil as long as a probe
-// has not said anything: what nobody has seen is no level.
-func (t *Tracker) level(i int) *int {
-	sum := 0
+// level adds up the weights of the functions that are up. It is nil where a probe has not said
+// anything yet, or has not measured how much is given: what nobody has seen is no level. most
+// counts all of what nobody has seen.
+func (t *Tracker) level(i int) (level *int, most int) {
+	sum, seen := 0, true
 	ps := t.plan.Systems[i]
 	stated := t.stated[ps.Name]
 	for _, st := range ps.Statements {
@@ -114,22 +115,24 @@ func (t *Tracker) level(i int) *int {
 		sum += st.Weight * level
 	}
 	for j, f := range t.view.Systems[i].Functions {
-		if f.Up == nil {
-			return nil
-		}
+		gives := 100
 		switch {
+		case f.Up == nil:
+			seen = false
 		case !*f.Up:
+			gives = 0
+		case f.Level == run.LevelUnknown:
+			seen = false
 		case f.Level > 0:
-			sum += ps.Probes[j].Weight * f.Level
-		default:
-			sum += ps.Probes[j].Weight * 100
+			gives = f.Level
 		}
-	}
-	if len(ps.Probes) == 0 {
-		return nil
+		sum += ps.Probes[j].Weight * gives
 	}
 	sum /= 100
-	return &sum
+	if len(ps.Probes) == 0 || !seen {
+		return nil, sum
+	}
+	return &sum, sum
 }
 
 // needed is the level at which a system counts as restored.
