@@ -309,4 +309,6 @@ type Step struct {
 	BreakGlass bool `json:"break_glass,omitempty"`
 	// Asked is the number of the ForceAsked that is confirmed or refused; 0 is whatever is asked.
 	Asked int64 `json:"asked,omitempty"`
+	// Wait is the number of the StepWaiting that is answered; 0 is whatever it waits for.
+	Wait int64 `json:"wait,omitempty"`
 }

@@ -251,3 +251,42 @@ func TestARefusedForceWaits(t *testing.T) {
 		t.Errorf("promote ended %s", e.Outcome)
 	}
 }
+
+// Whoever still has what a step waited for before on their page does not answer what it waits for now.
+func TestAnAnswerIsToWhatTheStepWaitsFor(t *testing.T) {
+	w := newWorld(t)
+	in := failing(t, w, nil)
+	w.faults["world.promote"] = append(w.faults["world.promote"], w.faults["world.promote"]...)
+	var stale error
+	retry := func(wait int64, refused *error) {
+		w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "promote", By: "sato", Act: run.ActRetry, Wait: wait}, refused)
+	}
+	waits := func() (seqs []int64) {
+		for _, e := range w.find(run.StepWaiting) {
+			if e.Step == "promote" {
+				seqs = append(seqs, e.Seq)
+			}
+		}
+		return seqs
+	}
+	w.atEvent(run.StepWaiting, "promote", func() {
+		first := waits()[0]
+		retry(first, nil)
+		w.env.RegisterDelayedCallback(func() {
+			now := waits()
+			if len(now) != 2 {
+				t.Errorf("it waited %d times", len(now))
+				return
+			}
+			retry(first, &stale)
+			retry(now[1], nil)
+		}, 3*time.Hour)
+	})
+	w.run(in)
+	if !said(stale, "out of date: by now it has failed") {
+		t.Errorf("an answer to the first failure: %v", stale)
+	}
+	if e := w.step("promote"); e.Outcome != run.Passed {
+		t.Errorf("promote ended %s", e.Outcome)
+	}
+}

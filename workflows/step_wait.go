@@ -14,6 +14,7 @@ import (
 type asked struct {
 	step plan.Step
 	wait run.Wait
+	seq  int64 // number of the event that asks
 	act  *Step
 	by   string // actor, when simulated
 	// forced waits for a second person to confirm it.
@@ -80,9 +81,9 @@ func (x *execution) waitFor(ctx workflow.Context, s plan.Step, w run.Wait) *aske
 	q := &asked{step: s, wait: w}
 	x.waiting[s.ID] = q
 	defer delete(x.waiting, s.ID)
-	seq := x.log.add(ctx, run.Event{Kind: run.StepWaiting, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID,
+	q.seq = x.log.add(ctx, run.Event{Kind: run.StepWaiting, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID,
 		Action: s.Uses, Site: s.Site, By: run.Engine, Reason: w.Text, Data: run.Encode(w)})
-	_ = x.log.reach(ctx, seq)
+	_ = x.log.reach(ctx, q.seq)
 	x.simulate(ctx, q)
 	forPerson := w.Kind == run.WaitHuman || w.Kind == run.WaitAck
 	limit := x.in.FailWait.Std()
@@ -159,6 +160,10 @@ func (x *execution) mayStep(a Step) error {
 	if err := x.forceGone(q, a); err != nil {
 		return err
 	}
+	if a.Wait != 0 && a.Wait != q.seq {
+		why := waitWords[q.wait.Kind]
+		return refuse("what you saw of step %[1]s is out of date: by now %[2]s. Look at it again", "画面の内容が古くなっています。ステップ %[1]s は、その後%[3]s。内容を確認し直してください", a.Step, why.EN, why.JA)
+	}
 	if a.Act == run.ActSkip && q.step.Prerequisite && !slices.Contains(q.wait.Acts, a.Act) {
 		return refuse("step %[1]s can't be skipped: a later step rests on it, as a promotion on a fence. When you have made sure yourselves that it holds, vouch for it: done, with a reason",
 			"ステップ %[1]s は省略できません。後続のステップが前提としているためです（昇格に対するフェンスなど）。成立していることを確認できた場合は、理由を付けて完了（done）としてください", a.Step)
@@ -193,6 +198,15 @@ func (x *execution) mayStep(a Step) error {
 		return refuse("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why", "理由を記入してください。ステップを省略または手動で完了扱いにすると目標が未立証となり、その理由が報告書に記載されます")
 	}
 	return x.mayForce(q, a)
+}
+
+// waitWords say what has become of a step that waits.
+var waitWords = map[run.WaitKind]plan.Text{
+	run.WaitHuman:   {EN: "it waits anew for whoever does it", JA: "改めて作業待ちになりました"},
+	run.WaitAck:     {EN: "it waits anew to be read and acknowledged", JA: "改めて確認待ちになりました"},
+	run.WaitUnknown: {EN: "nobody can tell whether it had its effect", JA: "結果不明に変わりました"},
+	run.WaitFailed:  {EN: "it has failed", JA: "失敗しました"},
+	run.WaitAbsent:  {EN: "no worker of its site takes it", JA: "拠点のワーカーが応答しない状態になりました"},
 }
 
 // byHand reports whether an act forces a step: it is skipped, or a machine's is taken as done

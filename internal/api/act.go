@@ -289,7 +289,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		if writer != "run" {
 			id += "/" + writer
 		}
-		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked}, mostSteps(p))
+		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked, Wait: in.Body.Wait}, mostSteps(p))
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step, in.Body.System)
 		}

@@ -76,6 +76,8 @@ type StepRequest struct {
 	BreakGlass bool `json:"break_glass,omitempty" doc:"Force it without a second person: everybody is told, and it is reviewed."`
 	// Asked is the request to force it that is confirmed or refused.
 	Asked int64 `json:"asked,omitempty" doc:"Number of the request that is confirmed or refused, as in forced of what the run waits for."`
+	// Wait is what the step was seen to wait for.
+	Wait int64 `json:"wait,omitempty" doc:"Number of the wait that is answered, as in what the run waits for; refused when the step waits for something else by now."`
 }
 
 // System is who holds a system.

@@ -138,6 +138,9 @@ type Waiting struct {
 	// Asked is the number of the event that asks for an approval: who answers with it approves
 	// what they saw, and is refused when something else is asked for by now.
 	Asked int64 `json:"asked,omitempty"`
+	// Wait is the number of the event by which a step waits: who answers with it settles what they
+	// saw, and is refused when the step waits for something else by now.
+	Wait int64 `json:"wait,omitempty"`
 	// RefusedBy refused it, and it is asked anew: a yes has to say Asked.
 	RefusedBy string     `json:"refused_by,omitempty"`
 	Due       *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead

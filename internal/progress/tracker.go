@@ -313,7 +313,7 @@ func (t *Tracker) step(e run.Event) {
 		_ = e.Decode(&w)
 		t.unwait(e)
 		waiting := Waiting{For: AwaitStep, Phase: e.Phase, Role: w.Role, System: e.System, Site: e.Site,
-			Step: e.Step, Kind: w.Kind, Text: w.Text, Since: e.At}
+			Step: e.Step, Kind: w.Kind, Text: w.Text, Wait: e.Seq, Since: e.At}
 		if waiting.Text == "" {
 			waiting.Text = e.Reason
 		}
