@@ -85,9 +85,22 @@ func (m *Message) link(ctx context.Context, a Addresses) error {
 	}
 	add(l.T("The run (sign in)", "実施状況（要サインイン）"), a.Run(m.Run), false)
 	if len(m.Links) == 0 && m.Person != "" && (m.Matter == Call || m.Matter == Reminder) {
-		m.Text += "\n" + l.T("Answer with: muster checkin %s", "回答方法: muster checkin %s", m.Run)
+		m.Text += "\n" + howToAnswer(m.Run, m.Hazard, l)
 	}
 	return nil
+}
+
+// howToAnswer is the command for whoever has no link.
+func howToAnswer(runID string, h run.Hazard, l i18n.Lang) string {
+	asked := run.QuestionsOf(h).Safety
+	if len(asked) == 0 {
+		return l.T("Answer with: muster checkin --run %[1]s (with --cannot-come if you can't come)", "回答方法: muster checkin --run %[1]s（参集できない場合は --cannot-come を付ける）", runID)
+	}
+	var others []string
+	for _, s := range asked[1:] {
+		others = append(others, l.T("%[1]s if %[2]s", "%[2]sは %[1]s", strings.ReplaceAll(string(s), "_", "-"), l.Safety(s)))
+	}
+	return l.T("Answer with: muster checkin --safety %[1]s --run %[2]s (%[3]s)", "回答方法: muster checkin --safety %[1]s --run %[2]s（%[3]s）", asked[0], runID, strings.Join(others, l.T(", ", "、")))
 }
 
 // words are what is said of an event, without mark and links: a line, and all of it.
@@ -142,8 +155,8 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 	case run.ForceAsked:
 		var a run.StepAct
 		_ = e.Decode(&a)
-		return l.T("Second person needed: %s (%s)", "別の人の確認が必要です：%s（%s）", e.Step, p.system(e.System, l)),
-			lines(l.T("%s wants step %s: %s", "%sが次の操作を要請しています：%s（%s）", p.name(e.By, l), e.Step, ActWord(a.Act, l)),
+		return l.T("Second person needed: %s, %s", "別の人の確認が必要です：%[2]s・%[1]s", p.step(e, l), p.system(e.System, l)),
+			lines(l.T("%s wants step %s: %s", "%sが次の操作を要請しています：%s（%s）", p.name(e.By, l), p.step(e, l), ActWord(a.Act, l)),
 				l.T("Reason: %s", "理由：%s", both(e.Reason)),
 				l.T("It stands once another person does the same, with a reason.", "別の人が理由を付けて同じ操作をすると確定します。"))
 	case run.StepWaiting:
@@ -153,8 +166,8 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		if what == "" {
 			what = both(e.Reason)
 		}
-		return l.T("Task: %s (%s)", "作業依頼：%s（%s）", e.Step, p.system(e.System, l)),
-			lines(waitWords(w.Kind, l), what, l.T("For: %s", "担当：%s", w.Role), l.T("Answers: %s", "選択肢：%s", acts(w.Acts, l)))
+		return l.T("Task: %s, %s", "作業依頼：%[2]s・%[1]s", p.step(e, l), p.system(e.System, l)),
+			lines(waitWords(w.Kind, l), what, l.T("For: %s", "担当：%s", p.role(w.Role, l)), l.T("Answers: %s", "選択肢：%s", acts(w.Acts, l)))
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
@@ -232,7 +245,7 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 	case run.ForceRefused:
 		var o run.Objection
 		_ = e.Decode(&o)
-		text = why(l.T("%s refused your request on step %s: %s", "%sがステップ %s の要請（%s）を却下しました", who, e.Step, ActWord(o.Act, l))) + "\n" + l.T("The step waits as before.", "ステップは引き続き待機中です。")
+		text = why(l.T("%s refused your request on step %s: %s", "%sがステップ %s の要請（%s）を却下しました", who, p.step(e, l), ActWord(o.Act, l))) + "\n" + l.T("The step waits as before.", "ステップは引き続き待機中です。")
 	case run.CallHeld:
 		var h run.CallHold
 		_ = e.Decode(&h)
@@ -251,7 +264,7 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 	case run.RoleHandedOver:
 		var h run.Handover
 		_ = e.Decode(&h)
-		text = why(l.T("%s takes over the role %s from %s", "%[1]sが%[3]sから役割 %[2]s を引き継ぎました", p.name(e.Person, l), h.Role, p.name(h.From, l)))
+		text = why(l.T("%s takes over the role %s from %s", "%[1]sが%[3]sから役割 %[2]s を引き継ぎました", p.name(e.Person, l), p.role(h.Role, l), p.name(h.From, l)))
 	case run.CompletionReport:
 		text = why(l.T("%s reported the recovery as complete", "%sが復旧完了を報告しました", who))
 	default:
@@ -286,7 +299,7 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 	if a.AlternateS != nil || a.InPlaceS != nil {
 		out = append(out, l.T("Forecast: alternate site %s, in place %s", "見込み：代替拠点 %s、被災拠点 %s", span(a.AlternateS), span(a.InPlaceS)))
 	}
-	out = append(out, l.T("Decides: %s", "決定者：%s", a.Role))
+	out = append(out, l.T("Decides: %s", "決定者：%s", p.role(a.Role, l)))
 	if a.DeadlineS > 0 {
 		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から%[1]s以内", seconds(a.DeadlineS, l), p.clock(e, l)))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -31,6 +32,24 @@ func (p *picture) system(name string, l i18n.Lang) string {
 		}
 	}
 	return name
+}
+
+func (p *picture) role(name string, l i18n.Lang) string {
+	return p.plan.Estate.RoleName(name).In(string(l))
+}
+
+func (p *picture) step(e run.Event, l i18n.Lang) string { return StepName(p.plan, e.System, e.Step, l) }
+
+// StepName is what people call a step, with the ID that commands take.
+func StepName(of plan.Plan, system, id string, l i18n.Lang) string {
+	for _, rb := range of.Runbooks {
+		for _, s := range rb.Steps {
+			if title := s.Title.In(string(l)); s.ID == id && (rb.System == system || system == "") && title != "" {
+				return l.T("%s (%s)", "%s（%s）", title, id)
+			}
+		}
+	}
+	return id
 }
 
 // place is the muster place in brackets; "" when the scenario names none.

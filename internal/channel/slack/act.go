@@ -161,7 +161,10 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 		_, err = door.Refuse(ctx, v.Run, no)
 		return l.T("You refused at %s; who asked is told why", "%s に却下しました。要請者に理由が伝えられます", clock), err
 	case "step":
-		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System, Asked: v.Asked})
+		done, err := door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System, Asked: v.Asked, Wait: v.Wait})
+		if done.Unconfirmed {
+			return l.T("At %s you asked for %s (%s). It does not stand yet: it does once another person does the same", "%s に「%s（%s）」を要請しました。まだ確定していません。別の人が同じ操作をすると確定します", clock, v.Step, channel.ActWord(v.Act, l)), err
+		}
 		return l.T("At %s: %s, %s", "%s に対応：%s（%s）", clock, v.Step, channel.ActWord(v.Act, l)), err
 	case "start", "activate":
 		return c.begin(ctx, p, v, a)

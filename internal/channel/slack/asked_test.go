@@ -22,7 +22,7 @@ func TestAYesFromTheTasksSaysToWhichQuestion(t *testing.T) {
 	o := staffed(t, nil)
 	r := api.Run{Summary: journal.Summary{Run: "tokyo-loss-7", Kind: run.Drill}, Overview: progress.Overview{Run: "tokyo-loss-7", Kind: run.Drill,
 		Waiting: []progress.Waiting{{For: progress.AwaitApproval, Phase: run.RecoveryDecision, People: []string{"p001"}, Asked: 17, RefusedBy: "p002", Need: 1}}}}
-	blocks := o.c.tasksOf(person{id: "p001", user: member(1), lang: "en"}, r, 0)
+	blocks := o.c.tasksOf(person{id: "p001", user: member(1), lang: "en"}, r, plan.Plan{}, 0)
 	text, err := json.Marshal(blocks)
 	if err != nil {
 		t.Fatal(err)

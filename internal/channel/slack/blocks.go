@@ -33,6 +33,7 @@ type value struct {
 	Human  bool       `json:"h,omitempty"` // a step that people do: no reason is needed
 	Of     string     `json:"o,omitempty"` // a message to be acknowledged
 	Asked  int64      `json:"q,omitempty"` // number of the question that is answered
+	Wait   int64      `json:"u,omitempty"` // number of the wait of a step that is settled
 	Plan   string     `json:"p,omitempty"` // hash of the plan that a form showed
 	Lang   i18n.Lang  `json:"l,omitempty"`
 	Kind   run.Kind   `json:"k,omitempty"`
@@ -194,6 +195,9 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 		_ = e.Decode(&w)
 		v.Step, v.Writer = e.Step, e.Writer
 		v.Human = w.Kind == run.WaitHuman || w.Kind == run.WaitAck
+		if e.Kind != run.ForceAsked {
+			v.Wait = e.Seq
+		}
 		if e.Kind == run.ForceAsked {
 			var a run.StepAct
 			_ = e.Decode(&a)

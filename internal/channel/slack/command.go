@@ -110,8 +110,9 @@ func (c *Channel) status(ctx context.Context, p person, words []string) (string,
 		}
 	}
 	lines = append(lines, l.T("People: called %d, no answer %d, arrived %d", "要員：対象 %d、未回答 %d、参集 %d", o.People.Called, o.People.Silent, o.People.Mustered))
+	pl := c.names(ctx, p, r)
 	for _, w := range o.Waiting {
-		lines = append(lines, "・"+waitingFor(w, l))
+		lines = append(lines, "・"+waitingFor(w, pl, l))
 	}
 	if at := c.o.Addresses.Run(r.Summary.Run); at != "" {
 		lines = append(lines, at)
@@ -126,7 +127,27 @@ func marked(k run.Kind, l i18n.Lang) string {
 	return l.T(run.MarkEN, run.MarkJA)
 }
 
-func waitingFor(w progress.Waiting, l i18n.Lang) string {
+// names is the plan of a run where what waits has a role or a step to be called by name. One
+// that can't be read leaves their IDs.
+func (c *Channel) names(ctx context.Context, p person, r api.Run) plan.Plan {
+	if !slices.ContainsFunc(r.Overview.Waiting, func(w progress.Waiting) bool { return w.For == progress.AwaitDecision || w.For == progress.AwaitStep }) {
+		return plan.Plan{}
+	}
+	pl, _ := c.door(p.lang).RunPlan(ctx, r.Summary.Run)
+	return pl
+}
+
+// systemIn is what people call a system of a plan.
+func systemIn(pl plan.Plan, name string, l i18n.Lang) string {
+	s, _ := pl.System(name)
+	return cmp.Or(s.Title.In(string(l)), name)
+}
+
+func roleIn(pl plan.Plan, role string, l i18n.Lang) string {
+	return pl.Estate.RoleName(role).In(string(l))
+}
+
+func waitingFor(w progress.Waiting, pl plan.Plan, l i18n.Lang) string {
 	what := plan.Apart(w.Text).In(string(l))
 	switch w.For {
 	case progress.AwaitSafety:
@@ -134,7 +155,7 @@ func waitingFor(w progress.Waiting, l i18n.Lang) string {
 	case progress.AwaitArrival:
 		return l.T("arrival at the muster", "参集")
 	case progress.AwaitDecision:
-		return l.T("decision for %s (%s)", "%s の判断（%s）", w.System, w.Role)
+		return l.T("decision for %s (%s)", "%s の判断（%s）", systemIn(pl, w.System, l), roleIn(pl, w.Role, l))
 	case progress.AwaitApproval:
 		if w.Phase == run.Failback {
 			return l.T("approval of the return home: %d still needed", "切戻しの承認（あと %d 名）", w.Need)
@@ -145,7 +166,7 @@ func waitingFor(w progress.Waiting, l i18n.Lang) string {
 	case progress.AwaitAck:
 		return l.T("to acknowledge: %s", "連絡の確認：%s", strings.TrimSpace(strings.TrimPrefix(what, run.Mark)))
 	case progress.AwaitStep:
-		return l.T("step %s (%s): %s", "ステップ %s（%s）：%s", w.Step, w.Role, what)
+		return l.T("step %s, %s: %s", "ステップ %s・担当 %s：%s", channel.StepName(pl, w.System, w.Step, l), roleIn(pl, w.Role, l), what)
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s%s %s", l.Phase(w.Phase), w.System, w.Site, what))
 }
@@ -168,7 +189,7 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 			out = append(out, paragraphs(marked(sum.Kind, l)+" "+l.T("What waits in %s can't be read: %s", "実施 %s の作業を読み取れません：%s", sum.Run, inWords(err, l)))...)
 			continue
 		}
-		out = append(out, c.tasksOf(p, r, len(out))...)
+		out = append(out, c.tasksOf(p, r, c.names(ctx, p, r), len(out))...)
 		if len(out) > 30 {
 			break
 		}
@@ -180,7 +201,7 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 }
 
 // tasksOf goes by who is named: the plan does not know of a role that has changed hands.
-func (c *Channel) tasksOf(p person, r api.Run, from int) []slackgo.Block {
+func (c *Channel) tasksOf(p person, r api.Run, pl plan.Plan, from int) []slackgo.Block {
 	l := p.lang
 	var out []slackgo.Block
 	for i, w := range r.Overview.Waiting {
@@ -188,7 +209,7 @@ func (c *Channel) tasksOf(p person, r api.Run, from int) []slackgo.Block {
 			continue
 		}
 		v := value{Run: r.Summary.Run, System: w.System, Step: w.Step, Lang: l, Kind: r.Summary.Kind, Human: w.Kind == run.WaitHuman || w.Kind == run.WaitAck}
-		out = append(out, slackgo.NewSectionBlock(plainText(fmt.Sprintf("%s %s\n%s", marked(r.Summary.Kind, l), r.Overview.Title.In(string(l)), waitingFor(w, l)), 500), nil, nil))
+		out = append(out, slackgo.NewSectionBlock(plainText(fmt.Sprintf("%s %s\n%s", marked(r.Summary.Kind, l), r.Overview.Title.In(string(l)), waitingFor(w, pl, l)), 500), nil, nil))
 		if buttons := c.waitingButtons(w, v, r.Overview.Hazard); len(buttons) > 0 {
 			out = append(out, slackgo.NewActionBlock(fmt.Sprintf("task%d-%d", from, i), buttons...))
 		}
@@ -227,7 +248,7 @@ func (c *Channel) waitingButtons(w progress.Waiting, v value, h run.Hazard) []sl
 		for _, act := range w.Acts {
 			wait.Acts = append(wait.Acts, run.Act(act))
 		}
-		e.Data, m.Matter = run.Encode(wait), channel.Task
+		e.Seq, e.Data, m.Matter = w.Wait, run.Encode(wait), channel.Task
 	default:
 		return page()
 	}

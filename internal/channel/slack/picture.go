@@ -103,7 +103,7 @@ func (s *showing) waits(o progress.Overview, l i18n.Lang) string {
 		case progress.AwaitArrival:
 			what = l.T("muster: %d still needed", "参集：あと %d 名", w.Need)
 		case progress.AwaitDecision:
-			what = l.T("decision for %s: %s", "%s の判断：%s", w.System, w.Role)
+			what = l.T("decision for %s: %s", "%s の判断：%s", systemIn(s.f.Plan, w.System, l), roleIn(s.f.Plan, w.Role, l))
 		case progress.AwaitApproval:
 			what = l.T("approval: %d still needed", "承認：あと %d 名", w.Need)
 			if w.Phase == run.Failback {
@@ -114,7 +114,7 @@ func (s *showing) waits(o progress.Overview, l i18n.Lang) string {
 		case progress.AwaitAck:
 			what = l.T("messages to be acknowledged: by %d", "連絡の確認：未確認 %d 名", w.Need)
 		case progress.AwaitStep:
-			what = l.T("step %s: %s", "ステップ %s：%s", w.Step, w.Role)
+			what = l.T("step %s: %s", "ステップ %s：%s", channel.StepName(s.f.Plan, w.System, w.Step, l), roleIn(s.f.Plan, w.Role, l))
 		default:
 			what = l.T("%s %s", "%s %s", l.Phase(w.Phase), w.System)
 		}

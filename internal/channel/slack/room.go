@@ -283,7 +283,9 @@ func (s *showing) words(key string, m channel.Message) string {
 		return l.T("%s confirmed at %s", "%[1]sが %[2]s に確認", who, at)
 	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting, run.ForceAsked:
 		return l.T("Asked again at %s: see below", "%s に再度依頼（以降のメッセージを参照）", at)
-	case run.RunEnded, run.RunAbortRequested:
+	case run.RunAbortRequested:
+		return l.T("The run is being aborted: this needs no answer any more", "中止が指示されたため、回答は不要になりました（取り消し処理中）")
+	case run.RunEnded:
 		return l.T("The run ended before it was answered", "回答のないまま実施が終了しました")
 	}
 	return l.T("Settled at %s", "%s に対応済み", at)
