@@ -55,7 +55,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 				if err != nil {
 					return err
 				}
-				if err := c.typed(args[0]); err != nil {
+				if err := c.typed(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 				hash = a.PlanHash
@@ -177,11 +177,14 @@ func (c *command) activation(a api.Activation) []string {
 	return out
 }
 
-func (c *command) typed(scenario string) error {
+func (c *command) typed(ctx context.Context, scenario string) error {
 	fmt.Fprint(c.Err, c.t("This is REAL, not a drill. Type the scenario's name (%s) to start: ", "これは訓練ではなく本番です。発動するにはシナリオ名 (%s) を入力してください: ", scenario))
-	line, err := bufio.NewReader(c.In).ReadString('\n')
+	line, err := typing(ctx, func() (string, error) { return bufio.NewReader(c.In).ReadString('\n') })
 	if err != nil && line == "" {
 		fmt.Fprintln(c.Err)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if strings.TrimSpace(line) != scenario {
 		return &failure{exitRefused, fmt.Errorf("%s", c.t("not confirmed; nothing was started", "確認できませんでした。何も開始していません")), ""}

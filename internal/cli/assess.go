@@ -106,7 +106,7 @@ func (c *command) damageList(ctx context.Context, id string) error {
 		return err
 	}
 	if c.json() {
-		return c.printJSON(r.Overview.Damage)
+		return c.printList(r.Overview.Damage)
 	}
 	var rows [][]string
 	for _, d := range r.Overview.Damage {

@@ -53,7 +53,7 @@ func (c *command) upFromBundle(cmd *cobra.Command, b bundled) error {
 		}
 	}
 	if b.file != "" {
-		o.Open = c.opening(b.file, b.identity, b.passphrase)
+		o.Open = c.opening(cmd.Context(), b.file, b.identity, b.passphrase)
 		if o.By == "" && b.reason != "" {
 			return mistake(fmt.Errorf("%s", c.t("Who takes the bundle into use?", "パッケージを使用する人が指定されていません。")), c.t("Say it with --as PERSON, an ID of the estate", "--as で構成台帳のIDを指定してください"))
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -68,7 +69,7 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 					return err
 				}
 			} else if len(c.config.Bundle.Recipients) == 0 && c.config.Bundle.Passphrase == "" && onTerminal(c.Err) {
-				if o.Passphrase, err = c.askPassphrase(true); err != nil {
+				if o.Passphrase, err = c.askPassphrase(cmd.Context(), true); err != nil {
 					return err
 				}
 			}
@@ -245,14 +246,21 @@ func (c *command) passphraseIn(path string) (string, error) {
 }
 
 // askPassphrase asks at the terminal, twice where it is new.
-func (c *command) askPassphrase(twice bool) (string, error) {
+func (c *command) askPassphrase(ctx context.Context, twice bool) (string, error) {
 	in, ok := c.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return "", mistake(errors.New(c.t("no passphrase is given, and nobody can be asked", "パスフレーズの指定がなく、入力を求めることもできません")), c.t("Give --passphrase-file FILE", "--passphrase-file ファイル を指定してください"))
 	}
+	shown, err := term.GetState(int(in.Fd()))
+	if err != nil {
+		return "", err
+	}
 	ask := func(en, ja string) (string, error) {
 		fmt.Fprint(c.Err, c.t(en, ja))
-		b, err := term.ReadPassword(int(in.Fd()))
+		b, err := typing(ctx, func() ([]byte, error) { return term.ReadPassword(int(in.Fd())) })
+		if ctx.Err() != nil { // what is typed next is shown again
+			err = errors.Join(err, term.Restore(int(in.Fd()), shown))
+		}
 		fmt.Fprintln(c.Err)
 		return string(b), err
 	}
@@ -268,7 +276,7 @@ func (c *command) askPassphrase(twice bool) (string, error) {
 }
 
 // opening is how a bundle's file is opened: by a key, by a passphrase in a file, or by one that is asked for.
-func (c *command) opening(file, identity, passphrase string) func() ([]age.Identity, error) {
+func (c *command) opening(ctx context.Context, file, identity, passphrase string) func() ([]age.Identity, error) {
 	return func() ([]age.Identity, error) {
 		byWords, err := breakglass.ByPassphraseOnly(file)
 		if err != nil {
@@ -293,7 +301,7 @@ func (c *command) opening(file, identity, passphrase string) func() ([]age.Ident
 		if passphrase != "" {
 			text, err = c.passphraseIn(passphrase)
 		} else {
-			text, err = c.askPassphrase(false)
+			text, err = c.askPassphrase(ctx, false)
 		}
 		if err != nil {
 			return nil, err

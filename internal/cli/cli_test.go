@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/intake"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -131,7 +134,7 @@ func TestExitCodes(t *testing.T) {
 func TestTheRealThingIsTyped(t *testing.T) {
 	for typed, ok := range map[string]bool{"tokyo-loss\n": true, "y\n": false, "tokyo\n": false, "": false} {
 		c := &command{Stdio: Stdio{In: strings.NewReader(typed), Err: &strings.Builder{}}, lang: "en"}
-		if err := c.typed("tokyo-loss"); (err == nil) != ok {
+		if err := c.typed(t.Context(), "tokyo-loss"); (err == nil) != ok {
 			t.Errorf("typed %q: %v", typed, err)
 		}
 	}
@@ -140,6 +143,46 @@ func TestTheRealThingIsTyped(t *testing.T) {
 		if err := c.mayConfirm("tokyo-loss", confirm); (err == nil) != ok {
 			t.Errorf("without a terminal and with --confirm %q: %v", confirm, err)
 		}
+	}
+}
+
+// stuck is a terminal at which nobody types, and at which the command is interrupted.
+type stuck struct{ interrupt func() }
+
+func (s stuck) Read([]byte) (int, error) {
+	s.interrupt()
+	select {}
+}
+
+// Ctrl-C ends a command that asks for something to be typed.
+func TestWhatIsTypedCanBeInterrupted(t *testing.T) {
+	for name, ask := range map[string]func(context.Context, *command) error{
+		"the real thing": func(ctx context.Context, c *command) error { return c.typed(ctx, "tokyo-loss") },
+		"a column": func(ctx context.Context, c *command) error {
+			_, err := c.choose(ctx, bufio.NewReader(c.In), &intake.Unsure{What: "sheet"})
+			return err
+		},
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		c := &command{Stdio: Stdio{In: stuck{interrupt}, Err: &strings.Builder{}}, lang: "en"}
+		err := ask(ctx, c)
+		if code := c.exit(ctx, err); code != exitInterrupted {
+			t.Errorf("%s: ends with %d: %v", name, code, err)
+		}
+	}
+}
+
+// Programs get an empty list where nothing is, never null.
+func TestAnEmptyListIsOne(t *testing.T) {
+	var out strings.Builder
+	c := &command{Stdio: Stdio{Out: &out}, output: "json"}
+	for _, list := range []any{progress.Overview{}.Orders, progress.Overview{}.Parties, []progress.Order{}} {
+		if err := c.printList(list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != "[]\n[]\n[]\n" {
+		t.Errorf("%q", out.String())
 	}
 }
 

@@ -117,7 +117,7 @@ func (c *command) siteList(ctx context.Context, id string) error {
 		return err
 	}
 	if c.json() {
-		return c.printJSON(r.Overview.Inspections)
+		return c.printList(r.Overview.Inspections)
 	}
 	var rows [][]string
 	for _, s := range p.Estate.Sites {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ directory must hold an estate; the written file passes "muster validate". Nothin
 (担当、所要時間、確認方法、戻し方、順序) を一覧にし、各ステップのコメントにも残します。計画フォルダーに
 構成台帳が必要です。書き出したファイルは muster validate を通ります。既存のファイルは上書きしません。`),
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if ask.Columns, err = c.pairs("--column", columns); err != nil {
 				return err
@@ -54,7 +55,7 @@ directory must hold an estate; the written file passes "muster validate". Nothin
 			if ask.RoleFor, err = c.pairs("--role", roles); err != nil {
 				return err
 			}
-			return c.importFile(args[0], out, ask)
+			return c.importFile(cmd.Context(), args[0], out, ask)
 		},
 	}
 	f := cmd.Flags()
@@ -81,7 +82,7 @@ func (c *command) pairs(flag string, list []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (c *command) importFile(file, out string, ask intake.Ask) error {
+func (c *command) importFile(ctx context.Context, file, out string, ask intake.Ask) error {
 	bundle, mistakes := scenario.Load(c.config.Plans, registry())
 	if len(mistakes) > 0 {
 		return mistakes
@@ -110,7 +111,10 @@ func (c *command) importFile(file, out string, ask intake.Ask) error {
 	if err != nil {
 		return c.inWords(err)
 	}
-	draft, err := c.draftOf(doc, ask)
+	draft, err := c.draftOf(ctx, doc, ask)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return c.inWords(err)
 	}
@@ -214,7 +218,7 @@ func (c *command) complete(file string, ask *intake.Ask, b *scenario.Bundle) err
 }
 
 // draftOf makes the draft, asking at a terminal as often as it has to.
-func (c *command) draftOf(doc intake.Document, ask intake.Ask) (intake.Draft, error) {
+func (c *command) draftOf(ctx context.Context, doc intake.Document, ask intake.Ask) (intake.Draft, error) {
 	in, terminal := c.In.(*os.File)
 	terminal = terminal && term.IsTerminal(int(in.Fd()))
 	var answers *bufio.Reader
@@ -227,7 +231,7 @@ func (c *command) draftOf(doc intake.Document, ask intake.Ask) (intake.Draft, er
 		if answers == nil {
 			answers = bufio.NewReader(c.In)
 		}
-		value, err := c.choose(answers, unsure)
+		value, err := c.choose(ctx, answers, unsure)
 		if err != nil {
 			return draft, err
 		}
@@ -239,7 +243,7 @@ func (c *command) draftOf(doc intake.Document, ask intake.Ask) (intake.Draft, er
 	}
 }
 
-func (c *command) choose(answers *bufio.Reader, u *intake.Unsure) (string, error) {
+func (c *command) choose(ctx context.Context, answers *bufio.Reader, u *intake.Unsure) (string, error) {
 	if u.What == "sheet" {
 		c.say("Which is the procedure?", "どれが手順書ですか。")
 	} else {
@@ -254,7 +258,10 @@ func (c *command) choose(answers *bufio.Reader, u *intake.Unsure) (string, error
 		} else {
 			fmt.Fprint(c.Err, c.t("Number: ", "番号: "))
 		}
-		line, err := answers.ReadString('\n')
+		line, err := typing(ctx, func() (string, error) { return answers.ReadString('\n') })
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		line = strings.TrimSpace(line)
 		if line == "" && u.Optional && err == nil {
 			return "-", nil

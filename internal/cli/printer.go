@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/watch"
@@ -15,6 +16,14 @@ func (c *command) printJSON(v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// printList is printJSON of a list: one without anything is [] and not null.
+func (c *command) printList(list any) error {
+	if v := reflect.ValueOf(list); v.Kind() == reflect.Slice && v.IsNil() {
+		list = []any{}
+	}
+	return c.printJSON(list)
 }
 
 // table writes rows in columns; the last column is as long as it is. Full-width letters

@@ -106,7 +106,7 @@ func (c *command) proposalStart() *cobra.Command {
 						return err
 					}
 					hash = a.PlanHash
-					if err := c.typed(p.Scenario); err != nil {
+					if err := c.typed(cmd.Context(), p.Scenario); err != nil {
 						return err
 					}
 				}

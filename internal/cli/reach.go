@@ -70,7 +70,7 @@ func (c *command) listed(ctx context.Context, id string, of func(progress.Overvi
 		return err
 	}
 	if c.json() {
-		return c.printJSON(of(r.Overview))
+		return c.printList(of(r.Overview))
 	}
 	c.zone(ctx, client)
 	show(r.Overview)
