@@ -205,8 +205,8 @@ func (h *handover) order(ctx context.Context) error {
 
 // follow keeps writes held back until the replica is master, makes the old master its
 // replica, and waits until sentinels and servers agree.
-func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Wait.Std())
+func (h *handover) follow(step context.Context) (blocked time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(step, h.Wait.Std())
 	defer cancel()
 	renewed := time.Now()
 	if err := until(ctx, h.Wait.Std(), tick, func(ctx context.Context) error {
@@ -223,7 +223,11 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		}
 		return err
 	}); err != nil {
-		h.release(ctx) // before the sentinels take a master that is held back for one that is down
+		// The sentinels are at it, for all that is known. A step that is cut off leaves them what is left of the lease:
+		// what the old master takes before they have made it a replica is lost.
+		if step.Err() == nil {
+			h.release(ctx) // before the sentinels take a master that is held back for one that is down
+		}
 		return 0, err
 	}
 	blocked = time.Since(h.heldAt)

@@ -233,6 +233,29 @@ func TestALyingSentinel(t *testing.T) {
 		lying.Spec.Addresses = append(lying.Spec.Addresses, redislink.Address(redistest.Lying(t, s, "SENTINEL", "FAILOVER").Spec))
 	}
 	p := Failover{Sentinel: lying, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: run.Duration(2 * time.Second)}
+	// A worker that restarts after it gave the order knows nothing of what the sentinels do: what the old master took
+	// from then on would be lost when they promote.
+	h := &handover{Failover: p, from: redislink.Open(p.From, answerWithin), to: redislink.Open(p.To, answerWithin)}
+	defer h.from.Close()
+	defer h.to.Close()
+	if err := h.hold(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.order(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cut, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := h.follow(cut); err == nil {
+		t.Error("a failover that was cut off is called done")
+	}
+	client := redislink.Open(w.Tokyo.Target, time.Second)
+	defer client.Close()
+	if _, err := client.Do(ctx, "INCR", "written"); err == nil {
+		t.Error("writes go on at the old master as soon as the worker restarts, with the sentinels' failover under way")
+	}
+	h.release(ctx)
+
 	_, err := failover(ctx, p)
 	wantKind(t, err, plan.ErrFinding, "still a replica")
 	if err := w.Tokyo.TryWrite(t); err != nil {
