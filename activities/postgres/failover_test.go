@@ -238,8 +238,14 @@ func TestPromoteSaysWhenItIsTooFarBehind(t *testing.T) {
 	}
 	p.Tokyo.Kill9(t)
 	resume()
-	out := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
-	if out.LagKnown {
+	// Nobody can say any more what it wrote, and what the standby has of it is older than is accepted.
+	_, err = promote(ctx, Promote{Server: p.Osaka.Target, MaxSilence: run.Duration(time.Nanosecond), Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), "max_silence") {
+		t.Errorf("promote = %v", err)
+	}
+	out := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, MaxSilence: run.Duration(24 * time.Hour), Wait: minute}))
+	if out.LagKnown || out.SilentS <= 0 {
 		t.Errorf("promoted = %+v, and nobody could know the lag", out)
 	}
 }
@@ -413,11 +419,45 @@ func TestRejoinRebuildsWhatCannotBeRewound(t *testing.T) {
 	if err := removeWAL(p.Tokyo.Instance); err != nil {
 		t.Fatal(err)
 	}
+	leavesNoSlot(t, p, Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target, Method: byRewind, Wait: minute})
 	back := must[Rejoined](t)(rejoin(ctx, Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target, Method: "auto", Wait: minute}))
 	if back.Method != byBaseBackup {
 		t.Errorf("rejoined = %+v, want rebuilt", back)
 	}
 	p.Osaka.AwaitStreaming(t, p.Tokyo)
+}
+
+// leavesNoSlot lets a rejoin fail that can't succeed: what it reserved on the only primary would fill that one's disk.
+func leavesNoSlot(t *testing.T, p *pgtest.Pair, r Rejoin) {
+	t.Helper()
+	ctx := as(t, "run-1")
+	c := must[*pglink.Conn](t)(connect(ctx, r.Follow))
+	defer c.Close()
+	name := pglink.Slot(r.Server)
+	for _, a := range []struct {
+		what   string
+		before func() error
+		left   bool
+	}{
+		{"no slot", func() error { return nil }, false},
+		{"a slot of an attempt that was killed", func() error {
+			return errors.Join(keep(p.Tokyo.Instance, rejoinFile, rejoinNote{Run: "run-0", Step: "s", Slot: pglink.Address(r.Follow.Spec)}), makeSlot(ctx, c, name))
+		}, false},
+		{"a slot that somebody made", func() error { return makeSlot(ctx, c, name) }, true},
+	} {
+		if err := a.before(); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := rejoin(ctx, r); err == nil {
+			t.Fatalf("%s: rejoined = %+v", a.what, back)
+		}
+		if there := must[bool](t)(hasSlot(ctx, c, name)); there != a.left {
+			t.Errorf("%s before a rejoin that failed: it is there afterwards: %v", a.what, there)
+		}
+	}
+	if err := dropSlot(ctx, c, name); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A fresh copy of a primary is a primary, until standby.signal says otherwise: whoever

@@ -12,19 +12,21 @@ import (
 
 // Promote is the parameters of postgres.promote.
 type Promote struct {
-	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary." ja:"プライマリにするスタンバイ"`
-	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." ja:"旧プライマリの書き込みのうち、受信していないとわかっている量がこれを超えれば拒否する" default:"0B"`
-	Wait   run.Duration `json:"wait" help:"How long the promotion may take." ja:"昇格を待つ時間" default:"60s"`
+	Server     Target       `json:"server" kind:"postgres" help:"Standby that becomes primary." ja:"プライマリにするスタンバイ"`
+	MaxLag     run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." ja:"旧プライマリの書き込みのうち、受信していないとわかっている量がこれを超えれば拒否する" default:"0B"`
+	MaxSilence run.Duration `json:"max_silence" help:"Refuse when the old primary can't say how far it had written, and the newest sign of it (a transaction or checkpoint that was replayed, a word that is still received) is older than this: the standby may have stopped receiving long before. Put it above the longest time without any write, a holiday say, and the time that people take. 0s is never." ja:"旧プライマリが書き込み済みの位置を答えられず、その最新の痕跡（適用したトランザクションやチェックポイント、受信中の通信）がこれより古ければ拒否する（スタンバイの受信がずっと前に止まっていたおそれがあるため）。連休など書き込みのない最長の時間に、人の対応にかかる時間を足した値より長くする。0s なら拒否しない" default:"0s"`
+	Wait       run.Duration `json:"wait" help:"How long the promotion may take." ja:"昇格を待つ時間" default:"60s"`
 }
 
 // Promoted is its result.
 type Promoted struct {
-	Server         string `json:"server" help:"The new primary." ja:"新しいプライマリ"`
-	TimelineBefore int    `json:"timeline_before" help:"Timeline it followed; 0 when it was primary already." ja:"それまで追随していたタイムライン。すでにプライマリだった場合は0"`
-	Timeline       int    `json:"timeline" help:"Timeline it writes now." ja:"現在書き込んでいるタイムライン"`
-	LSN            string `json:"lsn" help:"Position in the write-ahead log after the promotion." ja:"昇格後のWALの位置"`
-	LagBytes       int64  `json:"lag_bytes" help:"What it had not received of the old primary's log; at least this much when lag_known is false." ja:"旧プライマリのログのうち受信していなかった量。lag_known が false の場合は少なくともこの量"`
-	LagKnown       bool   `json:"lag_known" help:"Whether the old primary itself could still say how far it had written." ja:"旧プライマリ自身が書き込み済みの位置を答えられたか"`
+	Server         string  `json:"server" help:"The new primary." ja:"新しいプライマリ"`
+	TimelineBefore int     `json:"timeline_before" help:"Timeline it followed; 0 when it was primary already." ja:"それまで追随していたタイムライン。すでにプライマリだった場合は0"`
+	Timeline       int     `json:"timeline" help:"Timeline it writes now." ja:"現在書き込んでいるタイムライン"`
+	LSN            string  `json:"lsn" help:"Position in the write-ahead log after the promotion." ja:"昇格後のWALの位置"`
+	LagBytes       int64   `json:"lag_bytes" help:"What it had not received of the old primary's log; at least this much when lag_known is false." ja:"旧プライマリのログのうち受信していなかった量。lag_known が false の場合は少なくともこの量"`
+	LagKnown       bool    `json:"lag_known" help:"Whether the old primary itself could still say how far it had written." ja:"旧プライマリ自身が書き込み済みの位置を答えられたか"`
+	SilentS        float64 `json:"silent_s" help:"Age of the newest sign of the old primary, in seconds, when lag_known is false: an idle database gives none." ja:"lag_known が false の場合、旧プライマリの最新の痕跡からの秒数。書き込みのないデータベースには痕跡がない"`
 }
 
 func promote(ctx context.Context, p Promote) (Promoted, error) {
@@ -52,12 +54,33 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 			"%s は旧プライマリより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.LagBytes, p.MaxLag)
 	}
+	if !out.LagKnown {
+		silent, err := silence(ctx, c)
+		if err != nil {
+			return Promoted{}, err
+		}
+		if p.MaxSilence > 0 && silent > p.MaxSilence.Std() {
+			return Promoted{}, activities.RefusedBoth("the newest sign of the old primary on %s is %s old, more than max_silence %s allows, and it can't be asked what it wrote since: nothing is lost if nothing was written for so long, else it may be all of that; promote another standby; if that loss is accepted, SELECT pg_promote() on %[1]s and repeat the step",
+				"%s にある旧プライマリの最新の痕跡は %s 前のもので、max_silence %s を超えている。その後の書き込みを旧プライマリに確認することもできない。その間に書き込みがなかったのであれば何も失われないが、あったのであればすべて失われるおそれがある。別のスタンバイを昇格する。損失を許容する場合は、%[1]s で SELECT pg_promote() を実行してからステップを再実行する",
+				p.Server.Name, silent.Round(time.Second), p.MaxSilence)
+		}
+		out.SilentS = silent.Seconds()
+	}
 	v, err = raiseTimeline(ctx, c, p.Server, v, p.Wait.Std())
 	if err != nil {
 		return Promoted{}, err
 	}
 	out.Timeline, out.LSN = v.Timeline, v.Position.String()
 	return out, nil
+}
+
+// silence is the age of the newest sign of its primary that the standby behind c has. Without a receiver nothing says
+// since when there is none.
+func silence(ctx context.Context, c *pglink.Conn) (time.Duration, error) {
+	var s float64
+	err := ask(ctx, c, `SELECT extract(epoch FROM clock_timestamp() - greatest(pg_last_xact_replay_timestamp(),
+		(SELECT checkpoint_time FROM pg_control_checkpoint()), (SELECT last_msg_receipt_time FROM pg_stat_wal_receiver)))::float8`, nil, &s)
+	return max(0, time.Duration(s*float64(time.Second))), err
 }
 
 func promotedAlready(t Target, v view) Promoted {

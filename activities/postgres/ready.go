@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -90,6 +91,14 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 		if _, err := os.Stat(filepath.Join(i.Bin, program)); err != nil {
 			out = append(out, activities.Lacking("%s is not in %s: install the server's programs there", "%s が %s にありません。サーバーのプログラムを導入してください", program, i.Bin))
 		}
+	}
+	var left rejoinNote
+	if err := kept(i, rejoinFile, &left); err != nil {
+		return nil, err
+	}
+	if left.Slot != "" {
+		out = append(out, activities.Lacking("a rejoin of %s was cut off, and its slot %s may be left on the server at %s, where it holds the log until the disk is full: rejoin it, or SELECT pg_drop_replication_slot('%[2]s') there",
+			"%s の復帰が途中で止まっています。%[3]s のサーバーにスロット %[2]s が残っていると、ディスクが満杯になるまでログを保持し続けます。復帰させるか、そこで SELECT pg_drop_replication_slot('%[2]s') を実行してください", p.Server.Name, pglink.Slot(p.Server), left.Slot))
 	}
 	j := joining{Rejoin: p, i: i}
 	c, err := connect(ctx, p.Follow)

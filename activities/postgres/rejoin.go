@@ -52,7 +52,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	}
 	defer j.primary.Close()
 	if err := j.join(ctx); err != nil {
-		return Rejoined{}, err
+		return Rejoined{}, j.giveUp(ctx, err)
 	}
 	j.out.DurationS = time.Since(began).Seconds()
 	return j.out, nil
@@ -62,6 +62,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 type rejoinNote struct {
 	Run  string `json:"run"`
 	Step string `json:"step"`
+	Slot string `json:"slot,omitempty"` // server on which a rejoin made the slot: until it streams, nobody else has use of that
 }
 
 const rejoinFile = "muster-rejoin.json"
@@ -206,8 +207,7 @@ func (j *joining) join(ctx context.Context) error {
 	if err := proc.EndCarrying(ctx, mark(j.i), dying); err != nil {
 		return err
 	}
-	call := activities.CallFrom(ctx)
-	if err := keep(j.i, rejoinFile, rejoinNote{Run: call.Run, Step: call.Step}); err != nil {
+	if err := j.noteBegun(ctx); err != nil {
 		return err
 	}
 	ctl, controlErr := j.i.Control(ctx)
@@ -219,7 +219,7 @@ func (j *joining) join(ctx context.Context) error {
 	if _, err := bringDown(ctx, j.i, j.Server); err != nil {
 		return err
 	}
-	if err := makeSlot(ctx, j.primary, j.out.Slot); err != nil {
+	if err := j.reserve(ctx); err != nil {
 		return err
 	}
 	if controlErr == nil && j.Method != byBaseBackup {
@@ -320,6 +320,92 @@ func (j *joining) tidy(ctx context.Context) error {
 	}
 	defer c.Close()
 	return dropSlot(ctx, c, pglink.Slot(j.Follow))
+}
+
+// noteBegun notes the rejoin, and keeps what an earlier one that did not come to its end noted of the slot.
+func (j *joining) noteBegun(ctx context.Context) error {
+	var n rejoinNote
+	if err := kept(j.i, rejoinFile, &n); err != nil {
+		return err
+	}
+	call := activities.CallFrom(ctx)
+	n.Run, n.Step = call.Run, call.Step
+	return keep(j.i, rejoinFile, n)
+}
+
+// reserve makes the server's slot on the primary, unless it is there. That it is the rejoin's is noted before: a worker
+// may be killed at any moment.
+func (j *joining) reserve(ctx context.Context) error {
+	there, err := hasSlot(ctx, j.primary, j.out.Slot)
+	if err != nil || there {
+		return err
+	}
+	var n rejoinNote
+	if err := kept(j.i, rejoinFile, &n); err != nil {
+		return err
+	}
+	n.Slot = pglink.Address(j.Follow.Spec)
+	if err := keep(j.i, rejoinFile, n); err != nil {
+		return err
+	}
+	return makeSlot(ctx, j.primary, j.out.Slot)
+}
+
+// giveUp drops the slot that a rejoin made and that came to nothing, by this attempt or an earlier one: it would hold the
+// log of the only primary until that fills its disk. A repeated step makes it again.
+func (j *joining) giveUp(ctx context.Context, why error) error {
+	var n rejoinNote
+	if err := kept(j.i, rejoinFile, &n); err != nil || n.Slot != pglink.Address(j.Follow.Spec) {
+		return why
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropWithin)
+	defer cancel()
+	err := j.dropUnused(ctx)
+	if err == nil {
+		n.Slot = ""
+		if err = keep(j.i, rejoinFile, n); err == nil {
+			return why
+		}
+	}
+	left := activities.Lacking("%s; and slot %s is left on %s, where it holds the log until the disk is full (%v): repeat the step, or SELECT pg_drop_replication_slot('%[2]s') there",
+		"%s。スロット %s が %s に残っており、ディスクが満杯になるまでログを保持し続ける（%v）。ステップを再実行するか、そこで SELECT pg_drop_replication_slot('%[2]s') を実行する", plan.Apart(text(why)), j.out.Slot, j.Follow.Name, err)
+	if isGuard(why) {
+		return activities.Finding("%s", left.Both())
+	}
+	return activities.Saying(why, "%s", "%s", left)
+}
+
+// dropWithin bounds how long a slot is waited for that a copy used which was ended, or a server that went down.
+const dropWithin = 10 * time.Second
+
+// dropUnused drops the server's slot on the primary, over a connection of its own: the rejoin's may have been cut off in
+// the middle of a question. One by which the server streams after all is left alone.
+func (j *joining) dropUnused(ctx context.Context) error {
+	c, err := reach(ctx, j.Follow, dropWithin)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for {
+		if err := dropSlot(ctx, c, j.out.Slot); err != nil {
+			return err
+		}
+		there, err := hasSlot(ctx, c, j.out.Slot)
+		if err != nil || !there {
+			return err
+		}
+		if ok, _, err := streams(ctx, c, j.Server); err != nil || ok {
+			return err
+		}
+		if wait(ctx, 10*tick) != nil {
+			return plan.Wrong("it is in use", "使用中である")
+		}
+	}
+}
+
+func hasSlot(ctx context.Context, c *pglink.Conn, name string) (there bool, err error) {
+	err = ask(ctx, c, "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)", []any{name}, &there)
+	return there, err
 }
 
 // makeSlot makes a slot that holds the log from now on, unless it is there.
