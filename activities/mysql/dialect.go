@@ -28,6 +28,7 @@ type dialect struct {
 	startForgets bool   // starting a stopped replica throws away what it received and did not apply
 	startSQL     string // the thread that applies
 	stopIO       string // the thread that receives
+	startIO      string
 	stop         string
 	start        string
 	forget       string // whom it followed
@@ -53,7 +54,7 @@ var dialects = map[mylink.Flavour]dialect{
 		columns: columns{host: "Master_Host", port: "Master_Port", serverID: "Master_Server_Id", ioRunning: "Slave_IO_Running", sqlRunning: "Slave_SQL_Running",
 			received: "Gtid_IO_Pos", behind: "Seconds_Behind_Master", gtid: "Using_Gtid"},
 		startForgets: true,
-		startSQL:     "START SLAVE SQL_THREAD", stopIO: "STOP SLAVE IO_THREAD", stop: "STOP SLAVE", start: "START SLAVE", forget: "RESET SLAVE ALL",
+		startSQL:     "START SLAVE SQL_THREAD", stopIO: "STOP SLAVE IO_THREAD", startIO: "START SLAVE IO_THREAD", stop: "STOP SLAVE", start: "START SLAVE", forget: "RESET SLAVE ALL",
 		readOnly: []string{"SET GLOBAL read_only = 1"}, readWrite: []string{"SET GLOBAL read_only = 0"},
 		scheduler: "OFF",
 		adoptOwn:  "SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos",
@@ -66,7 +67,7 @@ var dialects = map[mylink.Flavour]dialect{
 		replica:  "SHOW REPLICA STATUS",
 		columns: columns{host: "Source_Host", port: "Source_Port", serverID: "Source_Server_Id", ioRunning: "Replica_IO_Running", sqlRunning: "Replica_SQL_Running",
 			received: "Retrieved_Gtid_Set", behind: "Seconds_Behind_Source", gtid: "Auto_Position"},
-		startSQL: "START REPLICA SQL_THREAD", stopIO: "STOP REPLICA IO_THREAD", stop: "STOP REPLICA", start: "START REPLICA", forget: "RESET REPLICA ALL",
+		startSQL: "START REPLICA SQL_THREAD", stopIO: "STOP REPLICA IO_THREAD", startIO: "START REPLICA IO_THREAD", stop: "STOP REPLICA", start: "START REPLICA", forget: "RESET REPLICA ALL",
 		readOnly:  []string{"SET PERSIST super_read_only = ON", "SET PERSIST read_only = ON"},
 		readWrite: []string{"SET PERSIST super_read_only = OFF", "SET PERSIST read_only = OFF"},
 		persisted: "SELECT COALESCE(MAX(VARIABLE_VALUE), '') FROM performance_schema.persisted_variables WHERE VARIABLE_NAME = 'super_read_only'",

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,16 @@ func TestPromoteIsRefused(t *testing.T) {
 	ctx := as(t, "run-1")
 	_, err := promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
 	wantKind(t, err, plan.ErrRefused, "fence it first")
+	// Its primary's address leads to another server of the same data, as a virtual one does that was moved.
+	id := mysqltest.Value[int](t, p.Tokyo, "SELECT @@server_id")
+	p.Tokyo.Exec(t, "SET GLOBAL server_id = 77")
+	if err := p.Tokyo.TryWrite(t); err != nil { // what it wrote as another one is not in its position
+		t.Fatal(err)
+	}
+	p.Tokyo.AwaitReplica(t, p.Osaka)
+	_, err = promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "another server")
+	p.Tokyo.Exec(t, fmt.Sprintf("SET GLOBAL server_id = %d", id))
 	if got := mysqltest.Value[bool](t, p.Osaka, "SELECT @@read_only"); !got {
 		t.Fatal("osaka was promoted in spite of the refusal")
 	}
@@ -203,7 +214,7 @@ func TestPromoteIsRefused(t *testing.T) {
 	}
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
 	_, err = promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "lacks 4 transactions") // a table and its rows
+	wantKind(t, err, plan.ErrRefused, "lacks 3 transactions")
 	p.Osaka.Exec(t, "START SLAVE IO_THREAD")
 	p.Tokyo.AwaitReplica(t, p.Osaka)
 
@@ -255,6 +266,27 @@ func TestPromoteThrowsNothingAwayThatWasReceived(t *testing.T) {
 	if st := must[Status](t)(status(ctx, Inspect{Server: p.Osaka.Target})); st.Unapplied < 20 || !st.ReadOnly {
 		t.Errorf("after the refusal: %+v", st)
 	}
+}
+
+// Somebody stopped the receiver and forgot it; then the primary is lost.
+func TestPromoteRefusesAReplicaThatSomebodyStopped(t *testing.T) {
+	t.Parallel()
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	p.Osaka.Exec(t, "STOP SLAVE IO_THREAD")
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Fatal(err)
+	}
+	p.Tokyo.Kill9(t)
+	_, err := promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "START SLAVE IO_THREAD on osaka")
+	if !mysqltest.Value[bool](t, p.Osaka, "SELECT @@read_only") {
+		t.Error("it was promoted")
+	}
+	noteStop(ctx, p.Osaka.Target) // as an attempt of the step leaves it that is cut off
+	_, err = promote(as(t, "run-2"), Promote{Server: p.Osaka.Target, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "START SLAVE IO_THREAD on osaka")
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
 }
 
 func TestPromoteStartsTheThreadThatApplies(t *testing.T) {

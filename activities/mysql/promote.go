@@ -66,10 +66,69 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 			"%s には旧プライマリのトランザクションが %d 件不足しており、max_lag %d を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.Lag, p.MaxLag)
 	}
+	if !out.LagKnown {
+		if err := receiving(ctx, c, p.Server, v); err != nil {
+			return Promoted{}, err
+		}
+	}
+	noteStop(ctx, p.Server)
 	if out.Applied, err = takeOver(ctx, c, p.Server, p.Wait.Std()); err != nil {
 		return Promoted{}, err
 	}
 	return finish(ctx, c, p.Server, out)
+}
+
+// receiving refuses a replica that was stopped, or turned away, while nobody can say any more what the old primary
+// wrote since. One that lost its primary still tries, or gave up with an error of the connection. One that takes
+// writes, or that this step noted, was stopped by an attempt that was cut off.
+func receiving(ctx context.Context, c *mylink.Conn, t Target, v view) error {
+	r, d := v.Replica, dialects[c.Flavour]
+	switch {
+	case r.Receives != "No" || r.ReceiveNo != 0 && !r.turnedAway() || !v.ReadOnly || stoppedByUs(ctx, t):
+		return nil
+	case d.startForgets && r.Applies == "No" && !v.Has.Has(r.Received): // takeOver says what has to come first
+		return nil
+	}
+	return activities.RefusedBoth("replica %s does not receive (%s: No%s), and the old primary can't be asked what it wrote since: how much would be lost can't be told, it may be days; promote another replica; if that loss is accepted, %s on %[1]s and repeat the step",
+		"レプリカ %s は受信していない（%s：No%s）。その後の書き込みを旧プライマリに確認することもできないため、失われる量を判断できず、数日分に及ぶおそれもある。別のレプリカを昇格する。損失を許容する場合は、%[1]s で %[4]s を実行してからステップを再実行する",
+		t.Name, d.columns.ioRunning, after(r.trouble()), d.startIO)
+}
+
+func after(trouble string) string {
+	if trouble == "" {
+		return ""
+	}
+	return ", " + trouble
+}
+
+// promoteNote lies beside a server of this host since a promotion was about to stop its receiver.
+type promoteNote struct {
+	Run  string `json:"run"`
+	Step string `json:"step"`
+}
+
+const promoteFile = "promote.json"
+
+// noteStop holds no promotion up.
+func noteStop(ctx context.Context, t Target) {
+	i, here := mylink.Instance(t)
+	if !here || i.Config == "" {
+		return
+	}
+	call := activities.CallFrom(ctx)
+	if err := note(i, promoteFile, promoteNote{Run: call.Run, Step: call.Step}); err != nil {
+		activities.Log(ctx).Warn("a promotion that is cut off will look like a replica that somebody stopped", "server", t.Name, "err", err)
+	}
+}
+
+func stoppedByUs(ctx context.Context, t Target) bool {
+	i, here := mylink.Instance(t)
+	if !here || i.Config == "" {
+		return false
+	}
+	call := activities.CallFrom(ctx)
+	var n promoteNote
+	return recall(i, promoteFile, &n) == nil && n == promoteNote{Run: call.Run, Step: call.Step}
 }
 
 // countable refuses a replica that does not replicate by GTID: what such a one has received
@@ -102,20 +161,27 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view, before [
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	o, err := visit(soon, old)
+	another := v.Replica.ServerID != "0" && o.ServerID != v.Replica.ServerID
 	switch {
-	case err == nil && v.Replica.ServerID != "0" && o.ServerID != v.Replica.ServerID:
-		return 0, false, nil // something else lives at that address now
+	case err == nil && another && (o.ServerID == v.ServerID && o.Replica != nil || !o.Has.Meets(v.Has)):
+		return 0, false, nil // the address leads to the replica itself, or to something that has nothing to do with it
+	case err == nil && another && !o.ReadOnly:
+		return 0, false, activities.RefusedBoth("another server than the one that %s followed is at %s now (server_id %s, not %s), has transactions of the same sources and takes writes: fence it first (mysql.fence), or use mysql.switchover from it",
+			"%[2]s では現在、%[1]s が追従していたものとは別のサーバーが稼働している（server_id は %[4]s ではなく %[3]s）。同じ系統のトランザクションを持ち、書き込みを受け付けているため、先にフェンスする（mysql.fence）か、mysql.switchover でそこから切り替える",
+			p.Server.Name, mylink.Address(old.Spec), o.ServerID, v.Replica.ServerID)
 	case err == nil && !o.ReadOnly:
 		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss",
 			"%s はまだ書き込みを受け付けている。先にフェンスする（mysql.fence）か、mysql.switchover で損失なく移す", where)
 	case err == nil:
-		known = true
+		known = !another // another copy is at most as new as the old primary
 		if o.Replica != nil && !slices.Contains(before, o.Replica.ServerID) && !slices.Contains(before, o.ServerID) { // else each follows the other
 			up := p
 			up.Server.Name = mylink.Address(old.Spec)
-			if lag, known, err = oldPrimary(ctx, c, up, o, before); err != nil {
+			var above bool
+			if lag, above, err = oldPrimary(ctx, c, up, o, before); err != nil {
 				return 0, false, err
 			}
+			known = known && above
 		}
 		rest, err := awaitRest(ctx, c, o, p.Wait.Std())
 		return max(lag, rest), known, err

@@ -198,11 +198,16 @@ func (j *joining) diverged(ctx context.Context) (none plan.Text, err error) {
 	if err != nil {
 		return none, err
 	}
+	return apart(v, of, j.Follow), nil
+}
+
+// apart says how v's data differ from those of its primary t, which was seen after it as of, or nothing.
+func apart(v, of view, t Target) plan.Text {
 	if n := of.Has.Lacks(v.Has); n > 0 {
 		return plan.Say("it has %d transactions that %s lacks (it stands at %s, the primary at %s)",
-			"%[2]s にないトランザクションが %[1]d 件ある（このサーバーは %[3]s、プライマリは %[4]s）", n, j.Follow.Name, v.GTID, of.GTID), nil
+			"%[2]s にないトランザクションが %[1]d 件ある（このサーバーは %[3]s、プライマリは %[4]s）", n, t.Name, v.GTID, of.GTID)
 	}
-	return conflict(v, of), nil
+	return conflict(v, of)
 }
 
 // halfRebuilt reports whether a rebuild of the server was begun and not ended.
@@ -377,10 +382,16 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("a rebuild of %s was cut off: its data are half of something", "%s の再構築が途中で止まっており、データは不完全である", p.Server.Name)}, nil
 	case !v.follows(p.Follow, of):
 		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not follow %s", "%s は %s に追従していない", p.Server.Name, p.Follow.Name)}, nil
-	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of).EN != "" || !v.ReadOnly:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s and does not replicate: %s%s", "%s は %s に追従しているが、レプリケーションできていない：%s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
+	case !v.Replica.running() || v.Replica.trouble() != "" || !v.ReadOnly:
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s and does not replicate: %s", "%s は %s に追従しているが、レプリケーションできていない：%s", p.Server.Name, p.Follow.Name, v.Replica.trouble())}, nil
 	case !v.Has.Has(of.Has):
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s has not caught up yet", "%s はまだ追いついていない", p.Server.Name)}, nil
+	}
+	if of, err = visit(ctx, p.Follow); err != nil { // anew: what the replica has by now, it has got from it
+		return activities.Seen{}, err
+	}
+	if why := apart(v, of, p.Follow); why.EN != "" {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s, and their data differ: %s", "%s は %s に追従しているが、データが食い違っている：%s", p.Server.Name, p.Follow.Name, why)}, nil
 	}
 	if here && i.Config != "" {
 		if f, err := fenceOf(i); err != nil || f != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/plan"
@@ -22,6 +23,7 @@ func diverge(t *testing.T, p *mysqltest.Pair, writes int) {
 	p.Tokyo.Exec(t, "INSERT INTO shop.orders VALUES (1)")
 	p.Tokyo.Kill9(t)
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
+	p.Osaka.Exec(t, "START SLAVE IO_THREAD") // the loss is accepted
 	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
 	for n := range writes {
 		p.Osaka.Exec(t, "INSERT INTO shop.orders VALUES (?)", 100+n)
@@ -70,6 +72,45 @@ func TestADivergedServerIsFoundAndRebuiltOnlyWhenThatIsAllowed(t *testing.T) {
 				t.Error("it still says that it is being rebuilt")
 			}
 		})
+	}
+}
+
+// A replica that was pointed at its primary by hand replicates, and has a transaction that the primary never had. On
+// MySQL, where each server has numbers of its own, that is how every diverged one looks.
+func TestAReplicaWithTransactionsOfItsOwnIsNotFoundDone(t *testing.T) {
+	t.Parallel()
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	r := Rejoin{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}
+	p.Tokyo.AwaitReplica(t, p.Osaka)
+	seen, err := lookRejoined(ctx, r)
+	wantSight(t, "a replica", seen, err, plan.Holds)
+	c := p.Osaka.Connect(t)
+	for _, sql := range []string{"SET SESSION gtid_domain_id = 9", "CREATE TABLE shop.own (n int)"} {
+		if _, err := c.ExecContext(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, err = lookRejoined(ctx, r)
+	wantPartial(t, "a replica with a transaction of its own", seen, err)
+	_, err = rejoin(ctx, r)
+	wantKind(t, err, plan.ErrFinding, "1 transactions that tokyo lacks")
+	_, err = switchover(ctx, Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 100, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "nothing was switched")
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("refused, and the primary takes no writes: %v", err)
+	}
+
+	// MySQL's own positions, whose server is not here.
+	at := func(gtid string) view {
+		return view{Flavour: mycluster.MySQL, GTID: gtid, Has: must[mylink.Position](t)(mylink.ParsePosition(mycluster.MySQL, gtid))}
+	}
+	const one, two = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "4f22ab58-71ca-11e1-9e33-c80aa9429562"
+	if why := apart(at(one+":1-90,"+two+":1"), at(one+":1-100"), p.Tokyo.Target); why.EN == "" {
+		t.Error("a transaction of its own is none")
+	}
+	if why := apart(at(one+":1-90"), at(one+":1-100"), p.Tokyo.Target); why.EN != "" {
+		t.Errorf("one that is only behind: %s", why.EN)
 	}
 }
 

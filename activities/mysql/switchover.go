@@ -226,6 +226,19 @@ func (s *switching) halt(ctx context.Context) error {
 			return err
 		}
 	}
+	// What only to has, from can't follow: it would be found when it is to come home, with its writes stopped.
+	to, err := see(ctx, s.to)
+	if err != nil {
+		return err
+	}
+	from, err := see(ctx, c)
+	if err != nil {
+		return err
+	}
+	if why := apart(to, from, s.From); why.EN != "" {
+		return activities.RefusedBoth("nothing was switched: the data of %s and %s differ: %s. Rejoin %[1]s first (mysql.rejoin with rebuild: true throws away what only it has)",
+			"切り替えは行っていない。%s と %s のデータが食い違っている：%s。先に %[1]s を復帰させる（mysql.rejoin の rebuild: true は、このサーバーだけにあるデータを破棄する）", s.To.Name, s.From.Name, why)
+	}
 	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
 		return err
 	}

@@ -121,6 +121,16 @@ func (p Position) Lacks(want Position) (n int64) {
 // Has reports whether p has every transaction of want.
 func (p Position) Has(want Position) bool { return p.Lacks(want) == 0 }
 
+// Meets reports whether p and q have transactions of one source, so that their servers may be copies of one database.
+func (p Position) Meets(q Position) bool {
+	for source := range p {
+		if len(p[source]) > 0 && len(q[source]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // With is every transaction of p and of q.
 func (p Position) With(q Position) Position {
 	out := Position{}

@@ -48,6 +48,26 @@ func TestLacks(t *testing.T) {
 	}
 }
 
+func TestMeets(t *testing.T) {
+	for _, c := range []struct {
+		of   Flavour
+		a, b string
+		want bool
+	}{
+		{mycluster.MariaDB, "0-1-100", "0-2-7", true}, // one domain, whoever wrote
+		{mycluster.MariaDB, "0-1-100,7-1-3", "7-2-1", true},
+		{mycluster.MariaDB, "0-1-100", "7-1-3", false},
+		{mycluster.MariaDB, "", "0-1-100", false},
+		{mycluster.MySQL, one + ":1-5", one + ":9", true},
+		{mycluster.MySQL, one + ":1-5", two + ":1-5", false},
+	} {
+		a, b := position(t, c.of, c.a), position(t, c.of, c.b)
+		if a.Meets(b) != c.want || b.Meets(a) != c.want {
+			t.Errorf("%s: %q meets %q: %v, want %v", c.of, c.a, c.b, a.Meets(b), c.want)
+		}
+	}
+}
+
 func TestParsePositionRefusesRubbish(t *testing.T) {
 	for of, texts := range map[Flavour][]string{
 		mycluster.MariaDB: {"0-1", "0-1-x", "x-1-1", "0-1-2-3"},
