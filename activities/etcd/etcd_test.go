@@ -114,6 +114,7 @@ func TestASnapshotComesBackInIsolation(t *testing.T) {
 	if _, err := c.Client.Put(t.Context(), "/sessions/1", "x", clientv3.WithLease(lease.ID)); err != nil {
 		t.Fatal(err)
 	}
+	c.Put(t, "/next", at.Add(9*time.Hour).Format(time.RFC3339Nano))
 	last := c.Put(t, "/last", at.Format(time.RFC3339Nano))
 
 	before := time.Now()
@@ -150,7 +151,7 @@ func TestASnapshotComesBackInIsolation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.Backup != taken.Backup || done.Revision != last || done.HashKV != taken.HashKV || done.Hash != "same" || done.Keys != 13 ||
+	if done.Backup != taken.Backup || done.Revision != last || done.HashKV != taken.HashKV || done.Hash != "same" || done.Keys != 14 ||
 		done.Counts["/orders/"] != 10 || done.ClusterID == taken.ClusterID || done.FetchS <= 0 || done.RestoreS <= 0 || done.ReplayS <= 0 || done.VerifyS <= 0 {
 		t.Errorf("restored %+v\nof %+v", done, taken)
 	}
@@ -171,6 +172,11 @@ func TestASnapshotComesBackInIsolation(t *testing.T) {
 	}
 	if _, err := discard(ctx, Discard{c.store}); err != nil {
 		t.Errorf("a second discard: %v", err)
+	}
+	// A time to come is no recovery point.
+	ctx = c.call(t)
+	if _, err := restore(ctx, Restore{Snapshots: c.store, Snapshot: taken.Backup, Newest: "/next"}); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "correct what writes /next") {
+		t.Errorf("a newest key of a time to come: %v", err)
 	}
 	// What the list says counts where no key tells a time.
 	ctx = c.call(t)

@@ -10,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // verify reads everything at the snapshot's own revision: leases that run out meanwhile
@@ -68,8 +69,8 @@ func (r *Restored) verify(ctx context.Context, p Restore, e *endpoint, s Snapsho
 			return activities.FindingBoth("%s: %v", "%s：%v", p.Newest, err)
 		}
 	}
-	r.BehindS = max(0, r.BegunAt.Sub(r.RecoveryPoint).Seconds())
-	return nil
+	r.BehindS, err = activities.Behind(r.RecoveryPoint, r.BegunAt, r.BegunAt, plan.Say("correct what writes %s", "%s に書き込む側を直す", p.Newest))
+	return err
 }
 
 // hash lets the isolated member compute its hash, by which it reads every key, and holds

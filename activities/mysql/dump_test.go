@@ -107,6 +107,8 @@ func TestADumpComesBackInIsolation(t *testing.T) {
 	}
 	_, err = verify(ctx, Verify{Dumps: store, Newest: newest, Checks: []Check{{Query: "SELECT COUNT(*) FROM shop.orders", Expect: "4"}}})
 	wantKind(t, err, plan.ErrFinding, `answers "3"`)
+	_, err = verify(ctx, Verify{Dumps: store, Newest: "SELECT MAX(taken_at) + INTERVAL 9 HOUR FROM shop.orders"}) // Tokyo's, without saying so
+	wantKind(t, err, plan.ErrFinding, "CONVERT_TZ")
 	_, err = verify(ctx, Verify{Dumps: store, Newest: "SELECT MAX(taken_at) FROM shop.nowhere"})
 	wantKind(t, err, plan.ErrFinding, "nowhere")
 

@@ -173,7 +173,7 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view, before [
 		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss",
 			"%s はまだ書き込みを受け付けている。先にフェンスする（mysql.fence）か、mysql.switchover で損失なく移す", where)
 	case err == nil:
-		known = !another // another copy is at most as new as the old primary
+		known = !another                                                                                              // another copy is at most as new as the old primary
 		if o.Replica != nil && !slices.Contains(before, o.Replica.ServerID) && !slices.Contains(before, o.ServerID) { // else each follows the other
 			up := p
 			up.Server.Name = mylink.Address(old.Spec)

@@ -32,6 +32,7 @@ type Restore struct {
 type Restored struct {
 	Backup    string    `json:"backup" help:"The dump that was used." ja:"使ったダンプ"`
 	TakenAt   time.Time `json:"taken_at" help:"When that was begun." ja:"その開始時刻"`
+	EndsAt    time.Time `json:"ends_at" help:"When its file was written to the end: nothing in it is newer." ja:"ファイルを書き終えた時刻。これより新しいものは含まれない"`
 	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock." ja:"復元の開始時刻（ワーカーの時計）"`
 	SizeBytes int64     `json:"size_bytes" help:"Size of the dump's file." ja:"ダンプのファイルの大きさ"`
 	GTID      string    `json:"gtid" help:"Position of the dump." ja:"ダンプの位置"`
@@ -144,6 +145,11 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りない。空きを増やす", p.Dumps.Spec.Area, free>>20, b.Backup, need(b)>>20)
 	}
 	file := filepath.Join(p.Dumps.Spec.Dumps, b.Backup+packed)
+	st, err := os.Stat(file)
+	if err != nil {
+		return Restored{}, err
+	}
+	out.EndsAt = micro(st.ModTime())
 	if err := held(ctx, file, b); err != nil {
 		return Restored{}, err
 	}

@@ -86,7 +86,15 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 			"%s の結果が空である。復元したデータに最新の行がない", p.Newest)
 	}
 	out.RecoveryPoint = newest.Time.UTC()
-	out.BehindS = max(0, done.BegunAt.Sub(out.RecoveryPoint).Seconds())
+	end := done.EndsAt
+	if end.IsZero() { // restored by an earlier release
+		end = done.BegunAt
+	}
+	out.BehindS, err = activities.Behind(out.RecoveryPoint, end, done.BegunAt, plan.Say("let newest convert it, as in SELECT CONVERT_TZ(MAX(taken_at), '+09:00', '+00:00') FROM shop.orders, or leave such rows out",
+		"newest で変換するか（SELECT CONVERT_TZ(MAX(taken_at), '+09:00', '+00:00') FROM shop.orders など）、そのような行を除く"))
+	if err != nil {
+		return out, err
+	}
 	out.VerifyS = time.Since(begun).Seconds()
 	return out, nil
 }

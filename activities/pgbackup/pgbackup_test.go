@@ -153,6 +153,10 @@ func TestARestoreToAPointGivesTheDataOfThatPoint(t *testing.T) {
 	if _, err := verify(ctx, Verify{Backups: s.store, Newest: newestOrder, Checks: []Check{{"SELECT count(*) FROM orders", "12"}}}); kind(err) != plan.ErrFinding {
 		t.Errorf("a wrong number of rows: %v", err)
 	}
+	// A column without a time zone that holds Tokyo's time: 9 h lost would read as none.
+	if _, err := verify(ctx, Verify{Backups: s.store, Newest: "SELECT max(taken_at AT TIME ZONE 'Asia/Tokyo') FROM orders"}); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "AT TIME ZONE") {
+		t.Errorf("a newest row of local time: %v", err)
+	}
 
 	// The live server noticed nothing: same process, same timeline, nobody of ours in it.
 	after, alive, err := s.live.Postmaster()

@@ -20,7 +20,7 @@ import (
 // Verify is the parameters of pgbackup.verify.
 type Verify struct {
 	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified." ja:"復元したサーバーを検証する操作対象"`
-	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point." ja:"最新の行の時刻（復旧時点）を返す問い合わせ" example:"SELECT max(taken_at) FROM orders"`
+	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a timestamp without time zone that holds local time has to be converted (AT TIME ZONE 'Asia/Tokyo')." ja:"最新の行の時刻（復旧時点）を返す問い合わせ。隔離サーバーのタイムゾーンはUTCのため、現地時刻を入れた timestamp without time zone は変換する（AT TIME ZONE 'Asia/Tokyo'）" example:"SELECT max(taken_at) FROM orders"`
 	Checks  []Check `json:"checks" help:"Questions with the answers they must give." ja:"問い合わせと期待する応答" default:"[]"`
 	AmCheck bool    `json:"amcheck" help:"Check the structure of every table and index (pg_amcheck)." ja:"すべてのテーブルと索引の構造を検査する（pg_amcheck）" default:"true"`
 }
@@ -98,7 +98,19 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 			return out, err
 		}
 	}
-	out.BehindS = max(0, asked.Sub(out.RecoveryPoint).Seconds())
+	end := asked
+	var committed *time.Time // the last transaction of the log, which is still known of a server that was opened after it
+	if err := c.QueryRow(ctx, "SELECT pg_last_xact_replay_timestamp()").Scan(&committed); err != nil {
+		return out, err
+	}
+	if committed != nil {
+		end = *committed
+	}
+	out.BehindS, err = activities.Behind(out.RecoveryPoint, end, asked, plan.Say("let newest convert it, as in SELECT max(taken_at AT TIME ZONE 'Asia/Tokyo') FROM orders, or leave such rows out",
+		"newest で変換するか（SELECT max(taken_at AT TIME ZONE 'Asia/Tokyo') FROM orders など）、そのような行を除く"))
+	if err != nil {
+		return out, err
+	}
 	out.VerifyS = time.Since(begun).Seconds()
 	return out, nil
 }
