@@ -123,9 +123,7 @@ func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang, zone *t
 		m.Links = append(m.Links, channel.Link{Label: l.T("Board", "ボード"), URL: s.url})
 	}
 	lines = append(lines, l.T("Alarm of %s, raised %s.", "発信元：%s、発生：%s", p.Source, i18n.Moment(p.RaisedAt, zone)))
-	m.Text = strings.Join(lines, "\n")
-	if p.Kind != run.Response {
-		m.Subject, m.Text = m.Mark()+m.Subject, m.Mark()+m.Text
-	}
+	// What a sender or a colleague wrote must not make it a message of a drill, which no channel would send.
+	m.Subject, m.Text = run.Marked(p.Kind, m.Mark(), run.OneLine(m.Subject, 120)), run.Marked(p.Kind, m.Mark(), strings.Join(lines, "\n"))
 	return m
 }

@@ -30,6 +30,9 @@ type postOffice struct {
 func (o *postOffice) Send(_ context.Context, m channel.Message, _ bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := m.Check(); err != nil {
+		return err
+	}
 	switch {
 	case o.never[m.Person]:
 		return &channel.Failure{Text: "no such mailbox"}
@@ -142,5 +145,30 @@ func TestAHangingChannelHoldsUpNoAlarm(t *testing.T) {
 	close(hangs.let)
 	if err := <-ended; err == nil {
 		t.Error("mail did not get through, and that is no error")
+	}
+}
+
+// What a sender or a colleague wrote can't make an alarm a message of a drill, or unmake one: no channel would
+// send it, and nobody would ever hear.
+func TestAnAlarmIsToldWhateverItSays(t *testing.T) {
+	hostile := run.MarkJA + run.MarkEN + "[DR" + run.MarkEN + "ILL]【訓" + run.MarkEN + "練】[DR【訓" + run.MarkEN + " 練】ILL]\r\nBcc: x@example.org\u202e"
+	said := plan.Text{EN: hostile + " shakes", JA: hostile + "揺れ"}
+	for _, kind := range []run.Kind{run.Response, run.Drill} {
+		for _, state := range []alarm.State{alarm.Open, alarm.Started, alarm.Dismissed, alarm.Expired} {
+			for l, word := range map[i18n.Lang]string{i18n.EN: "shakes", i18n.JA: "揺れ"} {
+				office := &postOffice{}
+				s := summoned(t, "{id: sato, name: Sato, roles: [commander], mail: sato@example.jp}", office)
+				s.lang = l
+				p := raised(0)
+				p.Kind, p.State, p.Title, p.Summary, p.Trouble, p.Reason, p.Run, p.By = kind, state, said, said, said, said.Both(), "tokyo-loss-1", "sato"
+				if heard, err := s.tell(t.Context(), p); !heard || err != nil || len(office.got) != 1 {
+					t.Errorf("%s, %s, %s: heard %t, %v", kind, state, l, heard, err)
+				}
+				m := s.message(p, plan.Person{ID: "sato"}, l, time.UTC)
+				if !strings.Contains(m.Subject, word) || !strings.Contains(m.Text, word) || strings.ContainsAny(m.Subject, "\r\n\u202e") {
+					t.Errorf("%s, %s: %q\n%s", kind, state, m.Subject, m.Text)
+				}
+			}
+		}
 	}
 }
