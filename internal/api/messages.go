@@ -101,7 +101,7 @@ type Health struct {
 	Store   string `json:"store,omitempty" doc:"ok, or what is wrong."`
 	Vault   string `json:"vault,omitempty" doc:"While it starts, where settings are secrets of a vault: ok, or why that can't be used."`
 	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
-	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
+	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or what is wrong with it."`
 	// Evidence is what becomes of runs after their end: no run waits for it.
 	Evidence string `json:"evidence,omitempty" doc:"ok, or why runs that ended are not sealed."`
 	// Timestamps says whether the outside authority answers, where one is set up.

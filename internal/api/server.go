@@ -76,7 +76,7 @@ type Server struct {
 	Trace func(ctx context.Context, method string) (context.Context, func(route string, status int))
 	// Sees says who else may see the private part of somebody's answer; nil is nobody.
 	Sees func(ctx context.Context, p plan.Plan, reader, about string) bool
-	// Channels says how the ways to people are: ok, or why messages wait; nil is none.
+	// Channels says how the ways to people are: ok, or what is wrong; nil is none.
 	Channels func() map[string]string
 	// Alarms is what alarms come to; nil takes none.
 	Alarms Alarms

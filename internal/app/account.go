@@ -29,11 +29,12 @@ type accounts struct {
 	channels func() []channel.Channel
 	about    func(identity.Token) (channel.Message, error)
 	within   time.Duration
+	done     through
 	waiting  chan identity.Token
 }
 
 func (s *server) tellsAccounts(estate func() (*inventory.Estate, error)) *accounts {
-	return &accounts{log: s.o.Log, channels: func() []channel.Channel { return s.says.channels }, within: tellWithin, waiting: make(chan identity.Token, mostUntold),
+	return &accounts{log: s.o.Log, channels: func() []channel.Channel { return s.says.channels }, within: tellWithin, done: through{heard: s.heard}, waiting: make(chan identity.Token, mostUntold),
 		about: func(t identity.Token) (channel.Message, error) {
 			e, err := estate()
 			if e == nil {
@@ -91,7 +92,7 @@ func (a *accounts) tell(ctx context.Context, t identity.Token) {
 		telling.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, a.within)
 			defer cancel()
-			if err := c.Send(ctx, m, false); err != nil {
+			if err := a.done.send(ctx, c, m, false); err != nil {
 				a.log.Warn("that a token was issued for somebody was not told by "+c.Name(), "person", t.Person, "token", t.ID, "channel", c.Name(), "err", err)
 			}
 		})

@@ -67,15 +67,19 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 // speaking is the part of the server that says what happens to people.
 type speaking struct {
 	channels []channel.Channel
+	heard    func(channel string, err error)
 	run      func(ctx context.Context)
 	slack    http.Handler // takes what Slack sends; nil takes nothing
 }
+
+// heard tells the channels' state what came of a message that went past the dispatcher.
+func (s *server) heard(channel string, err error) { s.says.heard(channel, err) }
 
 // speak sets up the channels. Nobody waits for them: a server without one works as well.
 func (s *server) speak(estate func() (*inventory.Estate, error), m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
 	o := s.o
 	channels, err := Channels(o, ChannelDeps{Store: s.store, Door: door, Links: links, Estate: estate, Disabled: disabled, Unsigned: s.unsigned})
-	out := &speaking{channels: channels, run: func(context.Context) {}}
+	out := &speaking{channels: channels, heard: func(string, error) {}, run: func(context.Context) {}}
 	if err != nil || len(channels) == 0 {
 		return out, err
 	}
@@ -94,7 +98,7 @@ func (s *server) speak(estate func() (*inventory.Estate, error), m *metrics.Metr
 		Store: s.store, Channels: channels, Addresses: channel.Addresses{Base: o.Config.PublicURL, Links: links}, Estate: estate,
 		Lang: o.Lang, Log: o.Log.With("component", "channels"), Metrics: m.Channels(names...),
 	}
-	s.api.Channels = d.State
+	s.api.Channels, out.heard = d.State, d.Heard
 	d.Changed = s.store.Changed
 	m.ChannelStates(d.State)
 	out.run = func(ctx context.Context) {

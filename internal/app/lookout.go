@@ -31,7 +31,7 @@ type guards struct {
 }
 
 func (s *server) guardsOf(people *directory) *guards {
-	return &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin, log: s.o.Log.With("component", "lookout")}
+	return &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin, done: through{heard: s.heard}, log: s.o.Log.With("component", "lookout")}
 }
 
 func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *lookout.Lookout {

@@ -40,7 +40,7 @@ func (s *summon) occasion(ctx context.Context, spec programme.Spec, t plan.Occas
 		if !c.Reaches(m) || s.done.has(c.Name()+" "+m.ID) {
 			continue
 		}
-		err := c.Send(ctx, m, false)
+		err := s.done.send(ctx, c, m, false)
 		if err == nil {
 			reached = true
 			s.done.note(c.Name() + " " + m.ID)

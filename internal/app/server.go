@@ -161,7 +161,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	}
 	mux.Handle(api.CodecPath, s.api.Codec(c.codec, origins))
 	mux.Handle("GET /metrics", s.figures(m.Handler()))
-	told := &summon{within: tellWithin, estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
+	told := &summon{within: tellWithin, estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, done: through{heard: s.heard}, channels: func() []channel.Channel { return s.says.channels }}
 	woken, err := alarms(ctx, o, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, s.guardsOf(people).silent, m)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: spoken{o.Lang, err}}

@@ -13,8 +13,18 @@ import (
 
 // through remembers which messages got through by which channel, as long as others did not.
 type through struct {
-	mu   sync.Mutex
-	done map[string]bool
+	heard func(channel string, err error) // what came of each try; nil tells nobody
+	mu    sync.Mutex
+	done  map[string]bool
+}
+
+// send says it by one channel, which is known to work or not by that.
+func (t *through) send(ctx context.Context, c channel.Channel, m channel.Message, again bool) error {
+	err := c.Send(ctx, m, again)
+	if t.heard != nil {
+		t.heard(c.Name(), err)
+	}
+	return err
 }
 
 func (t *through) has(key string) bool {
@@ -64,7 +74,7 @@ func (t *through) everybody(ctx context.Context, within time.Duration, who []pla
 				defer func() { <-free }()
 				ctx, cancel := context.WithTimeout(ctx, within)
 				defer cancel()
-				err := c.Send(ctx, m, again)
+				err := t.send(ctx, c, m, again)
 				f := new(channel.Failure)
 				mu.Lock()
 				defer mu.Unlock()

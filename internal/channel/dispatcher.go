@@ -36,6 +36,11 @@ type Dispatcher struct {
 	Lease time.Duration
 	// FirstPause and LastPause bound the time between attempts; zero is 1 s and 1 min.
 	FirstPause, LastPause time.Duration
+	// Patience is how long a channel may fail here until its messages are offered to other
+	// servers; zero is 1 min.
+	Patience time.Duration
+	// AskEvery is how long a channel may be idle until it is asked whether it works; zero is 10 min.
+	AskEvery time.Duration
 
 	owner   string
 	lanes   []*lane
@@ -100,11 +105,15 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.owner = rand.Text()
 	d.Lease = cmp.Or(d.Lease, 20*time.Second)
 	d.FirstPause, d.LastPause = cmp.Or(d.FirstPause, time.Second), cmp.Or(d.LastPause, time.Minute)
+	d.Patience, d.AskEvery = cmp.Or(d.Patience, time.Minute), cmp.Or(d.AskEvery, 10*time.Minute)
 	d.mu.Lock()
 	for _, c := range d.Channels {
 		d.lanes = append(d.lanes, newLane(c, d))
 	}
 	d.mu.Unlock()
+	for _, l := range d.lanes {
+		d.working.Go(func() { l.watch(ctx) })
+	}
 	followed, silent, looked := map[string]bool{}, false, time.Time{}
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -157,16 +166,26 @@ func breathe(ctx context.Context, since time.Time) {
 	}
 }
 
-// State says of each channel whether it works, as far as its last message told: "ok", or why
-// its messages wait.
+// State says of each channel whether it works, as far as its last message told, or the last
+// look at it when idle: "ok", or what is wrong.
 func (d *Dispatcher) State() map[string]string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out := map[string]string{}
 	for _, l := range d.lanes {
-		out[l.Name()] = l.gate.state()
+		out[l.Name()] = l.state()
 	}
 	return out
+}
+
+// Heard takes in what came of a message that was sent past the dispatcher.
+func (d *Dispatcher) Heard(name string, err error) {
+	d.mu.Lock()
+	l := d.lane(name)
+	d.mu.Unlock()
+	if l != nil && !errors.Is(err, context.Canceled) {
+		l.heard(l.gate.turn(), err)
+	}
 }
 
 // wait returns at the next event, or when it is time to look for those of other servers.

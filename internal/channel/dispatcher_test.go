@@ -32,15 +32,26 @@ type post struct {
 	meets func(m channel.Message, again bool) error
 	most  int // under way at once
 	now   int
+	works func() error // nil is that it does
+	asked int          // whether it works
 }
 
 func newPost(name string) *post {
 	return &post{name: name, got: map[string]int{}, sent: map[string]channel.Message{}}
 }
 
-func (p *post) Name() string                { return p.name }
-func (p *post) Works(context.Context) error { return nil }
-func (p *post) AtOnce() int                 { return 4 }
+func (p *post) Name() string { return p.name }
+func (p *post) AtOnce() int  { return 4 }
+
+func (p *post) Works(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.works != nil {
+		return p.works()
+	}
+	return nil
+}
 
 func (p *post) Reaches(m channel.Message) bool {
 	return m.Person != "" && m.Contact.Mail != "" || m.Person == "" && p.room
@@ -310,6 +321,169 @@ func TestServersDie(t *testing.T) {
 			t.Errorf("%s has %d receipts", key, len(list))
 		}
 	}
+}
+
+// everybodyOnce fails unless each of so many messages came once, with one receipt that says so.
+func (w *world) everybodyOnce(t *testing.T, want int, posts ...*post) {
+	t.Helper()
+	times := map[string]int{}
+	for _, p := range posts {
+		for id, n := range p.delivered() {
+			times[p.name+" "+id] += n
+		}
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("%s came %d times", id, n)
+		}
+	}
+	if len(times) != want {
+		t.Errorf("%d messages came, want %d", len(times), want)
+	}
+	for key, list := range w.receipts(t) {
+		if len(list) != 1 || list[0].Kind != run.MessageDelivered {
+			t.Errorf("%s: %+v", key, list)
+		}
+	}
+}
+
+// A server at which a channel does not work leaves its messages to another one, which need not look
+// whether they were said, and takes none back while the other one sends; what else it says, it says.
+func TestAnotherServerSendsWhatThisOneCannot(t *testing.T) {
+	const people = 300 // two parts
+	w := newWorld(t, people)
+	cut, good, slack := newPost("mail"), newPost("mail"), newPost("slack")
+	tries, looks := 0, 0
+	cut.meets = func(channel.Message, bool) error {
+		cut.mu.Lock()
+		defer cut.mu.Unlock()
+		tries++
+		return channel.Down("no way out / 外に出られない", time.Hour, nil)
+	}
+	good.meets = func(_ channel.Message, again bool) error {
+		good.mu.Lock()
+		defer good.mu.Unlock()
+		if again {
+			looks++
+		}
+		return nil
+	}
+	patient := func(d *channel.Dispatcher) { d.Lease, d.Patience = 2*time.Second, time.Millisecond }
+	w.call(t)
+	w.dispatch(t, patient, cut, slack)
+	eventually(t, "the first server to try", func() bool {
+		cut.mu.Lock()
+		defer cut.mu.Unlock()
+		return tries > 0 && len(slack.delivered()) == people
+	})
+	w.dispatch(t, patient, good, slack)
+	eventually(t, "everybody's two receipts", func() bool { return len(w.receipts(t)) == 2*people })
+	for n := range 3 { // whoever is first to it
+		w.add(t, run.Event{Kind: run.MessageSent, Phase: run.Completion, By: run.Engine, Data: run.Encode(run.Message{To: []string{"p0000"}, Text: run.Mark + " It rains. / 雨です。"})})
+		eventually(t, "one more thing to be said by both", func() bool { return len(w.receipts(t)) == 2*people+2*(n+1) })
+	}
+	w.everybodyOnce(t, 2*people+6, cut, good, slack)
+	if looks > 0 {
+		t.Errorf("%d messages of which none was under way were looked for", looks)
+	}
+	if most := cut.AtOnce(); tries > most {
+		t.Errorf("who can't send tried %d times, want no more than the %d that were under way", tries, most)
+	}
+}
+
+// Where a channel works nowhere each server goes on trying, and once it works all is said once.
+func TestAChannelThatWorksNowhereIsTriedOn(t *testing.T) {
+	for servers := 1; servers <= 2; servers++ {
+		w := newWorld(t, 30)
+		p := newPost("mail")
+		tries := 0
+		p.meets = func(_ channel.Message, again bool) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if again {
+				t.Error("what was refused, or never tried, is looked for")
+			}
+			if tries++; tries < 25 {
+				return channel.Down("500 / 500", 0, nil)
+			}
+			return nil
+		}
+		w.call(t)
+		for range servers {
+			w.dispatch(t, func(d *channel.Dispatcher) {
+				d.Lease, d.Patience, d.LastPause = 2*time.Second, time.Millisecond, 200*time.Millisecond
+			}, p)
+		}
+		eventually(t, "everybody's receipt", func() bool { return len(w.receipts(t)) == 30 })
+		w.everybodyOnce(t, 30, p)
+	}
+}
+
+// A channel that dies between two runs is told without a message, and so is its return. What was found
+// holds no message back, and a channel that sends is not asked.
+func TestAnIdleChannelIsAskedWhetherItWorks(t *testing.T) {
+	w := newWorld(t, 1)
+	p, other := newPost("mail"), newPost("slack")
+	var d *channel.Dispatcher
+	locked := func(f func()) { p.mu.Lock(); defer p.mu.Unlock(); f() }
+	p.works = func() error { return channel.Down("refuses the password / 認証失敗", 0, nil) }
+	w.dispatch(t, func(x *channel.Dispatcher) {
+		d = x
+		d.AskEvery, d.FirstPause, d.LastPause = 20*time.Millisecond, time.Hour, time.Hour
+	}, p, other)
+	is := func(want string) func() bool {
+		return func() bool { s := d.State(); return s["mail"] == want && s["slack"] == "ok" }
+	}
+	eventually(t, "mail to be told dead", is("refuses the password / 認証失敗"))
+	locked(func() { p.works = nil })
+	eventually(t, "mail to be told alive", is("ok"))
+	looked := 0
+	locked(func() {
+		looked, p.works = p.asked, func() error { return &channel.Failure{Text: "refuses a ping / 拒否"} } // of this message, not the channel's
+	})
+	eventually(t, "such looks", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.asked >= looked+3 })
+	if s := d.State()["mail"]; s != "ok" {
+		t.Errorf("a channel that refuses a look alone is %q", s)
+	}
+	locked(func() { p.works = func() error { return errors.New("no answer") } })
+	dead := is("the channel can't be reached / 通知手段に接続できない")
+	eventually(t, "mail to be told dead", dead)
+
+	let := make(chan struct{})
+	sending := make(chan struct{})
+	p.mu.Lock()
+	p.meets = func(channel.Message, bool) error { close(sending); <-let; return nil }
+	p.mu.Unlock()
+	w.call(t)
+	<-sending // although it counts as dead
+	var before, beside int
+	locked(func() { before = p.asked })
+	other.mu.Lock()
+	beside = other.asked
+	other.mu.Unlock()
+	eventually(t, "another channel to be asked", func() bool { other.mu.Lock(); defer other.mu.Unlock(); return other.asked >= beside+3 })
+	locked(func() {
+		if p.asked > before+1 { // one look may have begun before
+			t.Errorf("asked %d times while it sent", p.asked-before)
+		}
+		p.works, p.meets = nil, nil
+	})
+	close(let)
+	eventually(t, "a message to show that it works", is("ok"))
+
+	// What is sent past the dispatcher tells as well.
+	d2 := d
+	w.dispatch(t, func(x *channel.Dispatcher) { d2 = x; d2.AskEvery = time.Hour }, p, other)
+	eventually(t, "the channels", func() bool { return d2.State()["mail"] == "ok" })
+	for _, x := range []struct {
+		err  error
+		want string
+	}{{channel.Down("503 / 503", 0, nil), "503 / 503"}, {context.Canceled, "503 / 503"}, {&channel.Failure{Text: "no such mailbox"}, "503 / 503"}, {nil, "ok"}, {&channel.Failure{Text: "no such mailbox"}, "ok"}} {
+		if d2.Heard("mail", x.err); d2.State()["mail"] != x.want {
+			t.Errorf("after %v it is %q, want %q", x.err, d2.State()["mail"], x.want)
+		}
+	}
+	d2.Heard("telex", nil)
 }
 
 // An answer that is lost with the server: the next one is told that it may have been said.

@@ -271,8 +271,8 @@ func (f *follower) advance(ctx context.Context, doc journal.Document, pos int64)
 	}
 }
 
-// takeOver goes on with parts whose server has fallen silent. It reports whether nothing is
-// left in anybody's hands.
+// takeOver goes on with parts whose server has fallen silent, or can't send them. Where this one can't
+// either it leaves them to others for a while. It reports whether nothing is left in anybody's hands.
 func (f *follower) takeOver(ctx context.Context) (clear bool) {
 	docs, err := f.d.Store.DocumentsOf(ctx, f.kind())
 	if err != nil {
@@ -288,7 +288,8 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 		f.mu.Lock()
 		ours := f.mine[doc.ID]
 		f.mu.Unlock()
-		if ours || f.d.Clock.Time().Before(body.Until) {
+		now := f.d.Clock.Time()
+		if ours || !body.Offered && now.Before(body.Until) || f.d.unable(body) && now.Before(body.Until.Add(2*f.d.Lease)) {
 			continue
 		}
 		pairs, err := f.reread(ctx, body)
@@ -297,11 +298,11 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 			continue
 		}
 		for i := range body.Items {
-			if body.Items[i].Outcome == "" {
+			if body.Items[i].Outcome == "" && !body.Offered {
 				body.Items[i].Again = true
 			}
 		}
-		body.Owner, body.Until = f.d.owner, f.d.Clock.Time().Add(f.d.Lease)
+		body.Owner, body.Until, body.Offered = f.d.owner, f.d.Clock.Time().Add(f.d.Lease), false
 		if doc, err = f.d.keep(ctx, f.kind(), doc.ID, doc.Version, body); err == nil {
 			f.start(ctx, doc, body, pairs)
 		}

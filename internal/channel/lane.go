@@ -3,7 +3,9 @@ package channel
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -16,10 +18,86 @@ type lane struct {
 	d      *Dispatcher
 	places chan struct{}
 	gate   gate
+	left   atomic.Int64  // messages in this server's hands
+	doubt  chan struct{} // somebody has to know now whether it works
 }
 
 func newLane(c Channel, d *Dispatcher) *lane {
-	return &lane{Channel: c, d: d, places: make(chan struct{}, max(1, c.AtOnce()))}
+	return &lane{Channel: c, d: d, places: make(chan struct{}, max(1, c.AtOnce())), doubt: make(chan struct{}, 1)}
+}
+
+// askWithin bounds a look whether a channel works.
+const askWithin = 30 * time.Second
+
+// watch asks the channel whether it works while it has nothing to send, so that one that died
+// between two runs is known before the next. One that does not work is asked again soon, and
+// then ever more seldom: a wrong password must not lock its account. What is found holds back no
+// message.
+func (l *lane) watch(ctx context.Context) {
+	every, soon := l.d.AskEvery, max(l.d.AskEvery/10, 1)
+	asked, wait := time.Now(), soon
+	for bad := 0; ; {
+		t := time.NewTimer(wait + rand.N(wait/2+1))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-l.doubt:
+			if t.Stop(); time.Since(asked) < soon {
+				continue
+			}
+		case <-t.C:
+		}
+		asked = time.Now()
+		if l.left.Load() > 0 { // its messages tell
+			wait, bad = soon, 0
+			continue
+		}
+		if l.ask(ctx); l.gate.well() {
+			wait, bad = every, 0
+			continue
+		}
+		wait, bad = min(every, soon<<min(bad, 10)), bad+1
+	}
+}
+
+// ask looks whether the channel works, without saying anything to anybody.
+func (l *lane) ask(parent context.Context) {
+	ctx, cancel := context.WithTimeout(parent, askWithin)
+	defer cancel()
+	works, turn := l.Works, l.gate.turn()
+	if c, ok := l.Channel.(interface{ Answers(context.Context) error }); ok { // says less than Works, in silence
+		works = c.Answers
+	}
+	if err := works(ctx); parent.Err() == nil {
+		l.heard(turn, err)
+	}
+}
+
+// heard takes in what was found of the channel since then, by other ways than its messages.
+func (l *lane) heard(turn int64, err error) {
+	if err == nil {
+		l.gate.open(l.d.Log, l.Name())
+	} else if f := failureOf(err); f.Wide {
+		l.gate.suspect(l.d.Log, l.Name(), turn, f)
+	}
+}
+
+// asks has the channel asked as soon as that may be.
+func (l *lane) asks() {
+	select {
+	case l.doubt <- struct{}{}:
+	default:
+	}
+}
+
+// state is "ok", or what is wrong.
+func (l *lane) state() string {
+	s := l.gate.state()
+	if in, ok := l.Channel.(interface{ Deaf() string }); ok && s == "ok" && in.Deaf() != "" {
+		return in.Deaf()
+	}
+	return s
 }
 
 func (l *lane) take(ctx context.Context) bool {
@@ -34,6 +112,7 @@ func (l *lane) take(ctx context.Context) bool {
 func (l *lane) give() { <-l.places }
 
 func (l *lane) waiting(by int) {
+	l.left.Add(int64(by))
 	if l.d.Metrics != nil {
 		l.d.Metrics.Waiting(l.Name(), by)
 	}
@@ -61,8 +140,11 @@ func (l *lane) settled(m Matter, o run.Outcome, took time.Duration) {
 type gate struct {
 	mu     sync.Mutex
 	until  time.Time
+	since  time.Time // it has failed without a success
 	fails  int
 	why    string
+	doubts string        // why it may not work, by other than its messages; holds back nothing
+	turns  int64         // how often its messages told
 	trying bool          // one message finds out whether it works again
 	opened chan struct{} // closed when that is known
 }
@@ -115,11 +197,49 @@ func (g *gate) leave() {
 func (g *gate) open(log *slog.Logger, name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.fails > 0 {
+	if g.fails > 0 || g.doubts != "" {
 		log.Info("channel works again", "channel", name)
 	}
-	g.fails = 0
+	g.fails, g.doubts = 0, ""
+	g.turns++
 	g.known()
+}
+
+// turn is to be told to suspect.
+func (g *gate) turn() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.turns
+}
+
+// suspect says that it may not work, unless a message has told since then.
+func (g *gate) suspect(log *slog.Logger, name string, turn int64, f *Failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.turns != turn || g.fails > 0 {
+		return
+	}
+	if g.doubts == "" {
+		log.Warn("channel does not work; nothing waits for it now", "channel", name, "reason", f.Text, "err", f.Err)
+	}
+	g.doubts = f.Text
+}
+
+// well reports whether nothing speaks against it.
+func (g *gate) well() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fails == 0 && g.doubts == ""
+}
+
+// shutFor is how long it has not worked.
+func (g *gate) shutFor(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fails == 0 {
+		return 0
+	}
+	return now.Sub(g.since)
 }
 
 // shut says that it does not.
@@ -128,7 +248,9 @@ func (g *gate) shut(d *Dispatcher, name string, f *Failure) {
 	defer g.mu.Unlock()
 	if g.fails == 0 {
 		d.Log.Warn("channel does not work; its messages wait", "channel", name, "reason", f.Text, "err", f.Err)
+		g.since = d.Clock.Time()
 	}
+	g.turns++
 	if until := d.Clock.Time().Add(max(f.After, pause(d.FirstPause, d.LastPause, g.fails))); until.After(g.until) {
 		g.until = until
 	}
@@ -137,14 +259,17 @@ func (g *gate) shut(d *Dispatcher, name string, f *Failure) {
 	g.known()
 }
 
-// state is "ok", or why messages wait.
+// state is "ok", or why messages wait or would.
 func (g *gate) state() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.fails == 0 {
-		return "ok"
+	switch {
+	case g.fails > 0:
+		return g.why
+	case g.doubts != "":
+		return g.doubts
 	}
-	return g.why
+	return "ok"
 }
 
 // pause grows with the number of tries made.

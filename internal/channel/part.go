@@ -23,6 +23,9 @@ type part struct {
 	Index   int       `json:"index,omitempty"`
 	Items   []item    `json:"items,omitempty"`
 	Done    bool      `json:"done,omitempty"`
+	// Offered: a channel does not work at the owner. Nothing is under way, and what may have been
+	// said is noted; who can send takes the part, and until then the owner goes on trying.
+	Offered bool `json:"offered,omitempty"`
 }
 
 // item is one delivery.
@@ -68,7 +71,40 @@ func (f *follower) newPart(from, through int64, index int, pairs []pair) part {
 		}
 	}
 	body.Done = len(body.Items) == 0
+	if body.Offered = f.d.stuck(body); body.Offered {
+		body.Until = f.d.Clock.Time()
+	}
 	return body
+}
+
+// stuck reports whether something of a part waits for a channel that has not worked here for a while.
+func (d *Dispatcher) stuck(body part) bool {
+	now := d.Clock.Time()
+	return slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.gate.shutFor(now) >= d.Patience && body.needs(l.Name()) })
+}
+
+// needs reports whether something of a part is still to be sent by a channel.
+func (p part) needs(channel string) bool {
+	return slices.ContainsFunc(p.Items, func(it item) bool { return it.Outcome == "" && it.Channel == channel })
+}
+
+// unable reports whether something of a part waits for a channel that does not work here either. It
+// is asked anew: another server waits for the answer.
+func (d *Dispatcher) unable(body part) bool {
+	for _, it := range body.Items {
+		if it.Outcome != "" {
+			continue
+		}
+		l := d.lane(it.Channel)
+		if l == nil && body.Offered {
+			return true
+		}
+		if l != nil && !l.gate.well() {
+			l.asks()
+			return true
+		}
+	}
+	return false
 }
 
 // sending is a part in this server's hands.
@@ -80,12 +116,16 @@ type sending struct {
 	lost    context.CancelFunc
 	leaves  bool // the server ends
 
+	saving sync.Mutex // over version, kept, told, gone
+	kept   int64      // receipts up to this number are in the journal
+	told   bool       // those for whom there is no channel are in it
+	gone   bool       // another server has it
+
 	mu    sync.Mutex
 	body  part
 	seq   int64
 	dirty bool
-	kept  int64 // receipts up to this number are in the journal
-	told  bool  // those for whom there is no channel are in it
+	under int // being sent
 }
 
 // start sends a part in the background.
@@ -168,8 +208,9 @@ func (s *sending) through(ctx context.Context, l *lane, items []int) {
 	var under sync.WaitGroup
 	defer under.Wait()
 	l.waiting(len(items))
-	for _, i := range items {
+	for n, i := range items {
 		if !l.take(ctx) {
+			l.waiting(n - len(items))
 			return
 		}
 		under.Go(func() { s.deliver(ctx, l, i) })
@@ -220,17 +261,13 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 		}
 		err := m.link(ctx, d.Addresses)
 		if err == nil {
-			s.mu.Lock()
-			s.body.Items[i].Attempts++
-			again := s.body.Items[i].Again
-			s.mu.Unlock()
-			err = l.Send(ctx, m, again)
+			err = s.attempt(ctx, l, i, m)
 		} else {
 			err = &Failure{Text: Says("no personal link could be made", "本人用のリンクを作成できなかった"), Temporary: true, Err: err}
 		}
 		if err == nil {
 			l.gate.open(d.Log, l.Name())
-			conclude(run.Passed, "")
+			l.settled(matter, run.Passed, time.Since(begun))
 			return
 		}
 		if ctx.Err() != nil {
@@ -238,9 +275,6 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 			return
 		}
 		fail := failureOf(err)
-		s.mu.Lock()
-		s.body.Items[i].Again = s.body.Items[i].Again || fail.Unsure
-		s.mu.Unlock()
 		if !fail.Temporary || d.Clock.Time().Sub(pr.entry.Event.At) > giveUpAfter {
 			conclude(run.Failed, fail.Text)
 			return
@@ -260,26 +294,64 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 	}
 }
 
+// attempt sends one item once, and notes what came of it. Of a part that is offered nothing is under
+// way: it is taken back first, and if another server was faster, nothing is sent.
+func (s *sending) attempt(ctx context.Context, l *lane, i int, m Message) error {
+	s.mu.Lock()
+	s.under++
+	offered := s.body.Offered
+	s.mu.Unlock()
+	if offered && !s.save(ctx, true) {
+		return context.Canceled
+	}
+	s.mu.Lock()
+	s.body.Items[i].Attempts++
+	again := s.body.Items[i].Again
+	s.mu.Unlock()
+	err := l.Send(ctx, m, again)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.note(i, run.Passed, "")
+	case ctx.Err() != nil:
+		return err // nobody knows; it stays under way
+	default:
+		s.body.Items[i].Again = again || failureOf(err).Unsure
+	}
+	s.under--
+	return err
+}
+
 // settle notes an outcome; its receipt follows.
 func (s *sending) settle(i int, o run.Outcome, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.note(i, o, reason)
+}
+
+func (s *sending) note(i int, o run.Outcome, reason string) {
 	s.seq++
 	it := &s.body.Items[i]
 	it.Outcome, it.Reason, it.Seq, it.At, s.dirty = o, reason, s.seq, s.f.d.Clock.Time().UTC().Truncate(time.Microsecond), true
 }
 
 // save keeps what is settled, and then enters the receipts in the journal. It reports
-// whether it did; a part that another server took is let go.
+// whether it did; a part that another server took is let go, and one with which this server does not
+// get on is offered.
 func (s *sending) save(ctx context.Context, even bool) bool {
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	s.mu.Lock()
-	if !s.dirty && !even {
+	if s.gone || !s.dirty && !even {
 		s.mu.Unlock()
 		return false
 	}
 	s.dirty = false
+	offered := s.body.Offered
+	s.body.Offered = s.under == 0 && !s.leaves && s.f.d.stuck(s.body)
 	s.body.Until = s.f.d.Clock.Time().Add(s.f.d.Lease)
-	if s.leaves {
+	if s.leaves || s.body.Offered {
 		s.body.Until = s.f.d.Clock.Time()
 	}
 	body := s.body
@@ -289,7 +361,10 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 	doc, err := s.f.d.keep(ctx, s.f.kind(), s.id, s.version, body)
 	if err != nil {
 		s.lost()
-		if errors.Is(err, journal.ErrChanged) {
+		switch s.gone = errors.Is(err, journal.ErrChanged); {
+		case s.gone && offered:
+			s.f.d.Log.Info("channels: another server sends what this one could not", "run", s.f.run)
+		case s.gone:
 			s.f.d.Log.Warn("channels: another server took over what this one was sending", "run", s.f.run)
 		}
 		return false

@@ -17,7 +17,7 @@ type Channels struct {
 	took     *prometheus.HistogramVec
 }
 
-var channelUpDesc = desc("muster_channel_up", "1 while a way to people works, 0 while its messages wait for it.", "channel")
+var channelUpDesc = desc("muster_channel_up", "1 while a way to people works from this server; 0 while its messages wait, a look at it when idle found it dead, or what people do in Slack does not arrive.", "channel")
 
 // ChannelStates adds whether channels work; anything but "ok" is that they do not.
 func (m *Metrics) ChannelStates(state func() map[string]string) {

@@ -165,7 +165,7 @@ var rows = []row{
 		{kind: "timeseries", w: 8, title: said{"Workers", "ワーカー"}, says: said{"That ask for work, by site.", "拠点ごとの稼働数"}, unit: number, whole: true, least: figure(0), queries: one("max by (site) (muster_site_workers)", "{{site}}", "{{site}}")},
 		{kind: "timeseries", w: 8, title: said{"Messages", "メッセージ"}, says: said{"By channel and what became of them.", "通知手段と結果ごと"}, unit: number, whole: true, least: figure(0),
 			queries: one("sum by (channel, outcome) (increase(muster_channel_messages_total[5m]))", "{{channel}} {{outcome}}", "{{channel}} {{outcome}}")},
-		{kind: "timeseries", w: 8, title: said{"Waiting to be delivered", "配信待ち"}, says: said{"Messages that this server has still to deliver; 0 and 1 of up is whether the channel works.", "未配信のメッセージ。upの0/1は通知手段の可否"}, unit: number, whole: true, least: figure(0),
+		{kind: "timeseries", w: 8, title: said{"Waiting to be delivered", "配信待ち"}, says: said{"Messages that the servers have still to deliver; up is 0 while the channel does not work at one of them.", "未配信のメッセージ。通知手段を使えないサーバーがある間、upは0"}, unit: number, whole: true, least: figure(0),
 			queries: []query{{"sum by (channel) (muster_channel_waiting)", same("{{channel}}")}, {"min by (channel) (muster_channel_up)", same("{{channel}} up")}}},
 	}},
 	{said{"muster itself", "muster本体"}, []panel{
