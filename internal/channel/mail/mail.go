@@ -112,13 +112,14 @@ func (c *Channel) Send(ctx context.Context, m channel.Message, _ bool) error {
 	return fail
 }
 
-// Works connects, signs in and leaves.
+// Works connects, signs in and leaves. It is a connection of its own: one that is kept says nothing
+// of the password as it is now.
 func (c *Channel) Works(ctx context.Context) error {
-	cn, err := c.connection(ctx)
+	cn, err := c.dial(ctx)
 	if err != nil {
 		return c.down(err)
 	}
-	c.giveBack(cn, true)
+	_ = cn.client.CloseWithSMTPClient(cn.smtp)
 	return nil
 }
 
@@ -146,18 +147,23 @@ func (c *Channel) connection(ctx context.Context) (*conn, error) {
 			continue
 		default:
 		}
-		client, err := c.client(ctx)
-		if err != nil {
-			return nil, err
-		}
-		dial, cancel := context.WithTimeout(ctx, answerWithin)
-		defer cancel()
-		s, err := client.DialToSMTPClientWithContext(dial)
-		if err != nil {
-			return nil, err
-		}
-		return &conn{client: client, smtp: s}, nil
+		return c.dial(ctx)
 	}
+}
+
+// dial makes a connection.
+func (c *Channel) dial(ctx context.Context) (*conn, error) {
+	client, err := c.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dial, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	s, err := client.DialToSMTPClientWithContext(dial)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{client: client, smtp: s}, nil
 }
 
 func (c *Channel) giveBack(cn *conn, good bool) {

@@ -181,6 +181,25 @@ func TestSecuredConnections(t *testing.T) {
 			t.Errorf("a certificate that nobody vouches for: %v", err)
 		}
 	})
+	t.Run("a password that is changed", func(t *testing.T) {
+		f := mailtest.OpenOffice(t, mailtest.OfficeOptions{User: "muster", Password: password, TLS: conf})
+		changed := filepath.Join(t.TempDir(), "password")
+		c := open(t, f, Options{User: "muster", Password: "secret://file" + changed, CAFile: ca})
+		for _, x := range []struct {
+			is    string
+			works bool
+		}{{password, true}, {"of-before-the-change", false}, {password, true}} {
+			if err := os.WriteFile(changed, []byte(x.is), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Works(t.Context()); (err == nil) != x.works {
+				t.Errorf("with %q: %v", x.is, err)
+			}
+		}
+		if len(c.free) > 0 || len(f.Letters()) > 0 {
+			t.Errorf("a look keeps %d connections and leaves %d letters", len(c.free), len(f.Letters()))
+		}
+	})
 	t.Run("tls from the first byte", func(t *testing.T) {
 		f := mailtest.OpenOffice(t, mailtest.OfficeOptions{User: "muster", Password: password, TLS: conf, Implicit: true})
 		if err := try(f, Options{TLS: ImplicitTLS, User: "muster", Password: ref, CAFile: ca}); err != nil {

@@ -67,10 +67,11 @@ type Channel struct {
 	mu     sync.Mutex
 	api    *slackgo.Client
 	token  string
+	app    string // token of Socket Mode
 	bot    string
 	users  users
 	seen   *seen
-	away   atomic.Bool   // Socket Mode is not connected, and that was said
+	away   atomic.Bool   // Socket Mode is not connected; what people answer does not arrive
 	work   chan struct{} // places for what is done behind an acknowledgement
 	turned chan struct{} // and for telling that there is none
 }
@@ -103,26 +104,40 @@ func (c *Channel) Reaches(m channel.Message) bool {
 	return (c.o.Channel != "" || c.o.PerRun) && m.Matter == channel.Notice
 }
 
-// client is one with the token as it is now.
+// client is one with the tokens as they are now.
 func (c *Channel) client(ctx context.Context) (*slackgo.Client, error) {
 	token, err := c.o.Secrets.Resolve(ctx, c.o.Token)
 	if err != nil {
 		return nil, channel.Down(channel.Says("the Slack token can't be read", "Slackのトークンを読み取れない"), 0, err)
 	}
+	app, socket := "", c.o.AppToken != "" && !c.o.HTTP
+	if socket {
+		app, err = c.o.Secrets.Resolve(ctx, c.o.AppToken)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.api == nil || token != c.token {
+	if err != nil { // nothing is sent with it: the last one does
+		if app = c.app; app == "" {
+			return nil, channel.Down(channel.Says("the Slack app token can't be read", "Slackのアプリトークンを読み取れない"), 0, err)
+		}
+	}
+	if c.api == nil || token != c.token || app != c.app {
 		options := []slackgo.Option{slackgo.OptionAPIURL(c.o.API), slackgo.OptionHTTPClient(c.http)}
-		if c.o.AppToken != "" && !c.o.HTTP {
-			app, err := c.o.Secrets.Resolve(ctx, c.o.AppToken)
-			if err != nil {
-				return nil, channel.Down(channel.Says("the Slack app token can't be read", "Slackのアプリトークンを読み取れない"), 0, err)
-			}
+		if socket {
 			options = append(options, slackgo.OptionAppLevelToken(app))
 		}
-		c.api, c.token, c.bot = slackgo.New(token, options...), token, ""
+		c.api, c.token, c.app, c.bot = slackgo.New(token, options...), token, app, ""
 	}
 	return c.api, nil
+}
+
+// Deaf is why nothing that people do in Slack arrives; "" while it does. In HTTP mode nobody knows.
+func (c *Channel) Deaf() string {
+	if !c.away.Load() {
+		return ""
+	}
+	return channel.Says("messages go out, but Slack's buttons and commands do not arrive: Socket Mode is not connected (check slack.app_token)",
+		"送信はできるが、Slackのボタンとコマンドが届かない。Socket Modeに接続できていない（slack.app_tokenを確認）")
 }
 
 // Works asks Slack who we are.

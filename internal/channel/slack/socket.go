@@ -30,7 +30,8 @@ func (c *Channel) Serve(ctx context.Context) {
 		if c.o.Clock.Time().Sub(begun) > time.Minute {
 			fails = 0
 		}
-		if fails++; fails == 1 {
+		said := c.away.Swap(true)
+		if fails++; fails == 1 && !said {
 			c.o.Log.Warn("slack: not connected; trying again", "err", err)
 		}
 		if c.o.Clock.Wait(ctx, min(time.Second<<min(fails-1, 6), time.Minute)) != nil {

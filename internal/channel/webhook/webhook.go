@@ -188,6 +188,26 @@ func (c *Channel) Works(ctx context.Context) error {
 	return c.post(ctx, "", map[string]any{"ping": true, "at": c.o.Clock.Time().UTC()})
 }
 
+// Answers asks for the head of the webhook's page: whatever the program answers, it is there. Other
+// than a ping it is nothing that a program which knows none could pass on.
+func (c *Channel) Answers(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.o.URL, nil)
+	if err != nil {
+		return &channel.Failure{Text: channel.Says("the webhook's URL can't be used", "WebhookのURLを使用できない")}
+	}
+	req.Header.Set("User-Agent", "muster")
+	res, err := c.client.Do(req)
+	if err != nil {
+		return lost(err)
+	}
+	_ = res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout: // a proxy before it, of which the program is gone
+		return judge(res)
+	}
+	return nil
+}
+
 // Post sends something that is no message, signed as messages are; key is the same at every attempt.
 func (c *Channel) Post(ctx context.Context, key string, body any) error {
 	return c.post(ctx, key, body)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,5 +222,32 @@ func TestWithoutContacts(t *testing.T) {
 		if b.To != nil || !b.Drill || b.Matter != channel.Call {
 			t.Errorf("%+v", b)
 		}
+	}
+}
+
+// A look whether the webhook is there posts nothing: a program that knows no ping could pass it on.
+func TestALookPostsNothing(t *testing.T) {
+	var status atomic.Int64
+	g := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead || r.ContentLength > 0 || r.Header.Get(SignatureHeader) != "" {
+			t.Errorf("%s of %d bytes", r.Method, r.ContentLength)
+		}
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer g.Close()
+	c := open(t, &gateway{Server: g}, nil)
+	for _, x := range []struct {
+		status int64
+		there  bool
+	}{{200, true}, {405, true}, {401, true}, {500, true}, {503, false}, {502, false}} {
+		status.Store(x.status)
+		if err := c.Answers(t.Context()); (err == nil) != x.there {
+			t.Errorf("%d: %v", x.status, err)
+		}
+	}
+	g.Close()
+	f := new(channel.Failure)
+	if err := c.Answers(t.Context()); !errors.As(err, &f) || !f.Wide {
+		t.Errorf("nobody is there: %v", err)
 	}
 }
