@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -159,10 +160,15 @@ func TestAnAlarmIsToldWhateverItSays(t *testing.T) {
 				office := &postOffice{}
 				s := summoned(t, "{id: sato, name: Sato, roles: [commander], mail: sato@example.jp}", office)
 				s.lang = l
+				var known []string // to the channel's state
+				s.done.heard = func(name string, err error) { known = append(known, fmt.Sprint(name, " ", err)) }
 				p := raised(0)
 				p.Kind, p.State, p.Title, p.Summary, p.Trouble, p.Reason, p.Run, p.By = kind, state, said, said, said, said.Both(), "tokyo-loss-1", "sato"
 				if heard, err := s.tell(t.Context(), p); !heard || err != nil || len(office.got) != 1 {
 					t.Errorf("%s, %s, %s: heard %t, %v", kind, state, l, heard, err)
+				}
+				if !slices.Equal(known, []string{"letters <nil>"}) {
+					t.Errorf("%s, %s, %s: of the channel is known %q", kind, state, l, known)
 				}
 				m := s.message(p, plan.Person{ID: "sato"}, l, time.UTC)
 				if !strings.Contains(m.Subject, word) || !strings.Contains(m.Text, word) || strings.ContainsAny(m.Subject, "\r\n\u202e") {
