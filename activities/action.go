@@ -100,8 +100,8 @@ type decoder func(into any) error
 // and of an attempt whose answer was lost nothing can be told; a Detail says why.
 type Seen struct {
 	Sight plan.Sight
-	// Partial goes with HoldsNot: some of it is done. Without it HoldsNot means that
-	// nothing is, and that nothing needs to be undone.
+	// Partial goes with HoldsNot: some of it is done, or may be. Without it HoldsNot means
+	// that nothing is, and that nothing needs to be undone.
 	Partial bool
 	// Never is of an attempt that was not begun, and whose ledger no longer lets it begin: what holds is somebody else's doing.
 	Never  bool

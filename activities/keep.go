@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/ledger"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // keeping is a step's place in its site's ledger.
@@ -61,6 +62,9 @@ func Undone(ctx context.Context, into any) (bool, error) {
 	})
 }
 
+// Undoes reports whether the call is an undo of a step.
+func Undoes(ctx context.Context) bool { return undo.MatchString(CallFrom(ctx).Step) }
+
 // undo is what the engine puts behind a step's name for its undos.
 var undo = regexp.MustCompile(`\.undo[0-9]+$`)
 
@@ -79,9 +83,9 @@ func kept(ctx context.Context, into any, of func(step string) string) (bool, err
 	return true, nil
 }
 
-// withAttempt says since when the attempt that a look settles has been under way.
+// withAttempt says since when the attempt that a look settles has been under way. One that was refused began nothing.
 func withAttempt(ctx context.Context, e ledger.Entry) context.Context {
-	if k, ok := ctx.Value(keepingKey{}).(keeping); ok {
+	if k, ok := ctx.Value(keepingKey{}).(keeping); ok && e.Outcome != plan.ErrRefused {
 		k.begun = e.At
 		ctx = context.WithValue(ctx, keepingKey{}, k)
 	}
@@ -89,8 +93,14 @@ func withAttempt(ctx context.Context, e ledger.Entry) context.Context {
 }
 
 // BegunAt is when the attempt that a look settles was begun, by the worker's clock; the
-// zero time while none is settled.
+// zero time while none is settled, and of one that was refused.
 func BegunAt(ctx context.Context) time.Time {
 	k, _ := ctx.Value(keepingKey{}).(keeping)
 	return k.begun
+}
+
+// Short is what a look sees of a goal that does not hold, where the action can't know what its order does: what was begun
+// may have left something behind, so that it needs its undo, and is no proof that nothing happened.
+func Short(ctx context.Context, detail plan.Text) Seen {
+	return Seen{Sight: plan.HoldsNot, Partial: !BegunAt(ctx).IsZero(), Detail: detail.Both()}
 }

@@ -24,7 +24,7 @@ Every kind of step that a runbook, an inject or an undo may use. This file is ma
 - **Look**: an action with a look sees by itself whether its goal holds already. It looks before it acts, and a look settles an
   attempt whose answer was lost. Without one, a person has to say what happened.
 - **Repeated**: the engine repeats an attempt that could not tell. An action that changes something is tried once under one
-  effect key, whatever happens; only a proven "not done" opens the next try.
+  effect key, whatever happens; only a goal that is seen not to hold, with nothing under way, opens the next try.
 - Durations are written ` + "`30s`, `5m`, `2h30m`, `1d`" + `, sizes ` + "`16MB`" + `, secrets ` + "`secret://env/NAME`" + ` or ` + "`secret://file/path`" + `, or one for
   drills and one for the real thing, ` + "`{drill: secret://..., real: secret://...}`" + `. Any other value
   may be an expression such as ` + "`${{ steps.promote.timeline }}`" + `.
@@ -37,7 +37,7 @@ Every kind of step that a runbook, an inject or an undo may use. This file is ma
 
 - **影響**: アクションが対象に及ぼしうる影響。` + "`observe`" + `（参照）は確認するだけ、` + "`isolated`" + `（隔離）は訓練用の場所だけを変更、` + "`disrupt`" + `（中断）はサービスの中断や移動を伴うが元に戻せる、` + "`destroy`" + `（破壊）はデータを失うか元に戻せないものです。深さ ` + "`isolated`" + ` の訓練では前の2つ、` + "`live`" + ` と ` + "`real`" + ` ではすべてを実行し、` + "`tabletop`" + ` と ` + "`walkthrough`" + ` では何も実行しません。
 - **実行前の確認**: 目標の状態になっているかをアクション自身が確かめます。実行の前に確かめるほか、応答が失われた試行の決着にも使います。確認のないアクションでは、何が起きたかを人が判断します。
-- **再試行**: 結果が判断できなかった試行をエンジンが繰り返します。変更を伴うアクションは、何があっても1つの作用キーにつき1回しか試行しません。「行われていない」と立証された場合にだけ、次の試行に進みます。
+- **再試行**: 結果が判断できなかった試行をエンジンが繰り返します。変更を伴うアクションは、何があっても1つの作用キーにつき1回しか試行しません。目標の状態でなく、実行中でもないと確認された場合にだけ、次の試行に進みます。
 - 時間は ` + "`30s`、`5m`、`2h30m`、`1d`" + `、大きさは ` + "`16MB`" + ` のように書きます。秘密情報は ` + "`secret://env/名前`" + ` か ` + "`secret://file/パス`" + `、または訓練用と本番用を分けて ` + "`{drill: secret://..., real: secret://...}`" + ` と書きます。そのほかの値には ` + "`${{ steps.promote.timeline }}`" + ` のような式も書けます。
 
 `}

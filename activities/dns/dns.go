@@ -4,12 +4,15 @@
 package dns
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -61,7 +64,16 @@ const (
 	askWithin  = 2 * time.Second
 	sendWithin = 10 * time.Second
 	every      = 100 * time.Millisecond
+	// silentFor is how long a server that answered old values must have been silent before it counts as gone: it may be
+	// restarting, or the network may lose what it says.
+	silentFor = 15 * time.Second
 )
+
+// ways are how a server is asked before it counts as silent, each apart after the one before where that had no answer:
+// one lost packet says nothing of a server.
+var ways = []string{"udp", "udp", "tcp"}
+
+const apart = 400 * time.Millisecond
 
 // Record is a record set with the values it shall have.
 type Record struct {
@@ -81,7 +93,7 @@ type Update struct {
 // Updated is its result.
 type Updated struct {
 	Name        string    `json:"name" help:"Full name of the record." ja:"レコードの完全な名前"`
-	OldValues   []string  `json:"old_values" help:"What it was before; empty when it was not there. An undo sets these." ja:"変更前の値。なかった場合は空。取り消しではこの値に戻す"`
+	OldValues   []string  `json:"old_values" help:"What it was before; empty when it was not there. An undo sets these; an empty list removes the record." ja:"変更前の値。なかった場合は空。取り消しではこの値に戻す（空ならレコードを削除する）"`
 	OldTTLS     float64   `json:"old_ttl_s" help:"Seconds for which others may have kept the old values." ja:"古い値がキャッシュされうる秒数"`
 	CachedUntil time.Time `json:"cached_until" help:"Until then resolvers may answer the old values." ja:"この時刻まではリゾルバーが古い値を返すことがある"`
 	Answering   []string  `json:"answering" help:"Servers that answer the new values." ja:"新しい値を返すサーバー"`
@@ -119,6 +131,23 @@ func (r Record) set(ttl time.Duration) ([]dns.RR, error) {
 		return nil, activities.RefusedBoth("values is empty: a record without values would be gone; name at least one", "values が空：値のないレコードは消えてしまうため、1つ以上指定する")
 	}
 	return out, nil
+}
+
+// target is the records that shall be there. Only an undo may want none: of a record that its step has made.
+func (p Update) target(ctx context.Context) ([]dns.RR, error) {
+	if len(p.Values) == 0 && activities.Undoes(ctx) {
+		return nil, nil
+	}
+	return p.set(p.TTL.Std())
+}
+
+// shown is values as people read them.
+func shown(values []string) plan.Text {
+	if len(values) == 0 {
+		return activities.Lacking("no record", "レコードなし")
+	}
+	text := strings.Join(values, ", ")
+	return plan.Text{EN: text, JA: text}
 }
 
 // answer is what one server says of a record.
@@ -162,9 +191,9 @@ func ask(ctx context.Context, server, name, kind string, recurse bool) answer {
 	q.RecursionDesired = recurse
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	in, _, err := (&dns.Client{Timeout: askWithin}).ExchangeContext(ctx, q, address(server))
+	in, err := exchange(ctx, q, address(server))
 	if err == nil && in.Truncated {
-		in, _, err = (&dns.Client{Net: "tcp", Timeout: askWithin}).ExchangeContext(ctx, q, address(server))
+		in, err = exchangeBy(ctx, "tcp", q, address(server))
 	}
 	switch {
 	case err != nil:
@@ -199,6 +228,57 @@ func ask(ctx context.Context, server, name, kind string, recurse bool) answer {
 	return out
 }
 
+// exchange asks in each of the ways until one has an answer, or the host says that nothing listens there.
+func exchange(ctx context.Context, q *dns.Msg, address string) (*dns.Msg, error) {
+	type reply struct {
+		in  *dns.Msg
+		err error
+		way string
+	}
+	ctx, cancel := context.WithCancel(ctx) // ends those that are not needed any more
+	defer cancel()
+	replies := make(chan reply, len(ways))
+	for i, way := range ways {
+		go func() {
+			select {
+			case <-time.After(time.Duration(i) * apart):
+			case <-ctx.Done():
+				return
+			}
+			in, err := exchangeBy(ctx, way, q.Copy(), address)
+			replies <- reply{in, err, way}
+		}()
+	}
+	var first error
+	for range ways {
+		select {
+		case r := <-replies:
+			if r.err == nil || r.way == "udp" && errors.Is(r.err, syscall.ECONNREFUSED) {
+				return r.in, r.err
+			}
+			if first == nil {
+				first = r.err
+			}
+		case <-ctx.Done():
+			return nil, cmp.Or(first, ctx.Err())
+		}
+	}
+	return nil, first
+}
+
+// exchangeBy asks in one way; unlike the library's, it ends with ctx.
+func exchangeBy(ctx context.Context, way string, q *dns.Msg, address string) (*dns.Msg, error) {
+	c := &dns.Client{Net: way, Timeout: askWithin}
+	conn, err := c.DialContext(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	in, _, err := c.ExchangeWithConnContext(ctx, q, conn)
+	return in, err
+}
+
 func address(server string) string {
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		return net.JoinHostPort(server, "53")
@@ -220,7 +300,7 @@ func askAll(ctx context.Context, servers []string, name, kind string, recurse bo
 func (z Zone) servers() []string { return append([]string{z.Primary}, z.Servers...) }
 
 func update(ctx context.Context, p Update) (Updated, error) {
-	set, err := p.set(p.TTL.Std())
+	set, err := p.target(ctx)
 	if err != nil {
 		return Updated{}, err
 	}
@@ -236,7 +316,7 @@ func update(ctx context.Context, p Update) (Updated, error) {
 	out := Updated{Name: p.name(), OldValues: was.Values, OldTTLS: was.TTLS, Answering: []string{}, Silent: []string{}}
 	m := new(dns.Msg)
 	m.SetUpdate(dns.Fqdn(z.Zone))
-	m.RemoveRRset([]dns.RR{set[0]})
+	m.RemoveRRset([]dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: p.name(), Rrtype: dns.StringToType[p.Type], Class: dns.ClassINET}}})
 	m.Insert(set)
 	if err := p.Zone.Spec.send(ctx, m); err != nil {
 		return out, err
@@ -315,7 +395,7 @@ func wayOut(rcode int) plan.Text {
 }
 
 func look(ctx context.Context, p Update) (activities.Seen, error) {
-	if _, err := p.set(p.TTL.Std()); err != nil {
+	if _, err := p.target(ctx); err != nil {
 		return activities.Seen{}, err
 	}
 	answers := askAll(ctx, p.Zone.Spec.servers(), p.name(), p.Type, false)
@@ -341,7 +421,7 @@ func look(ctx context.Context, p Update) (activities.Seen, error) {
 			return activities.Seen{}, err
 		}
 		out.OldValues, out.OldTTLS, out.CachedUntil = was.Values, was.TTLS, was.CachedUntil
-		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is %s", "%s は %s", out.Name, strings.Join(want, ", ")).Both(), Output: out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is %s", "%s は %s", out.Name, shown(want)).Both(), Output: out}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: activities.Lacking("other values are answered by %s", "%s が別の値を応答している", strings.Join(old, "; ")).Both()}, nil
 }

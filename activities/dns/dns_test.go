@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/goleak"
 
@@ -112,6 +114,33 @@ func TestWhatWasThereOutlastsTheAnswer(t *testing.T) {
 	}
 }
 
+// A record that a step made is gone after its undo, which gives the old values: none. Only an undo may give none.
+func TestTheUndoOfANewRecordRemovesIt(t *testing.T) {
+	primary, secondary := dnstest.Start(t, 1)
+	in := func(step string) context.Context {
+		return activities.WithCall(t.Context(), plan.Call{Run: "r", Step: step, EffectKey: "r/orders/failover/" + step + "/1"})
+	}
+	p := www(primary.Address, secondary.Address)
+	p.Name = "new"
+	made, err := update(in("make"), p)
+	if err != nil || made.OldValues == nil || len(made.OldValues) != 0 {
+		t.Fatalf("%+v %v", made, err)
+	}
+	p.Values = made.OldValues
+	if _, err := update(in("make"), p); kind(err) != plan.ErrRefused {
+		t.Errorf("a step that gives no values: %v", err)
+	}
+	if seen, err := look(in("make.undo1"), p); err != nil || seen.Sight != plan.HoldsNot {
+		t.Errorf("before: %+v %v", seen, err)
+	}
+	if out, err := update(in("make.undo1"), p); err != nil || len(out.Answering) != 2 || !slices.Equal(out.OldValues, []string{"192.0.2.2"}) {
+		t.Errorf("%+v %v", out, err)
+	}
+	if seen, err := look(in("make.undo1"), p); err != nil || seen.Sight != plan.Holds || !strings.Contains(seen.Detail, "no record") {
+		t.Errorf("after: %+v %v", seen, err)
+	}
+}
+
 // Mail moves by its MX: the old servers are what an undo sets, and a value without a
 // preference is refused.
 func TestMailMoves(t *testing.T) {
@@ -172,6 +201,59 @@ func TestAServerWithOldDataIsNamed(t *testing.T) {
 	seen, err := look(t.Context(), p)
 	if err != nil || seen.Sight != plan.HoldsNot || !seen.Partial {
 		t.Errorf("half of the servers: %+v %v", seen, err)
+	}
+}
+
+// lossy is an authoritative server of old values; answers says of each question, from 1, whether it gets through.
+func lossy(t *testing.T, answers func(n int) bool) string {
+	t.Helper()
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", packets.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		if !answers(int(asked.Add(1))) {
+			return
+		}
+		m := new(dns.Msg)
+		m.SetReply(q)
+		m.Authoritative = true
+		m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}, A: net.IPv4(192, 0, 2, 1)}}
+		_ = w.WriteMsg(m)
+	})
+	for _, s := range []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}} {
+		up, down := make(chan struct{}), make(chan error, 1)
+		s.NotifyStartedFunc = func() { close(up) }
+		go func() { down <- s.ActivateAndServe() }()
+		<-up
+		t.Cleanup(func() {
+			if err := errors.Join(s.Shutdown(), <-down); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return packets.LocalAddr().String()
+}
+
+// A packet that is lost, and a server that is being restarted, do not make a living server with old values a lost one.
+func TestAStaleServerIsNotLostWithAPacket(t *testing.T) {
+	for name, answers := range map[string]func(int) bool{
+		"its first packet":       func(n int) bool { return n > 1 },
+		"all after its first":    func(n int) bool { return n == 1 },
+		"its first two, not TCP": func(n int) bool { return n > 2 },
+	} {
+		primary, _ := dnstest.Start(t, 1)
+		stale := lossy(t, answers)
+		p := www(primary.Address, stale)
+		p.Wait = run.Duration(5 * time.Second)
+		if out, err := update(t.Context(), p); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), stale+" (192.0.2.1)") {
+			t.Errorf("%s is lost: %+v %v", name, out, err)
+		}
 	}
 }
 

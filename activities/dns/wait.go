@@ -45,6 +45,11 @@ func await(ctx context.Context, p Wait) (out Waited, err error) {
 // until waits until every server that answers has the values, and one does.
 func until(ctx context.Context, r Record, servers []string, recurse bool) (answering, silent []string, err error) {
 	want, began := r.wanted(), time.Now()
+	type stale struct {
+		said string
+		at   time.Time
+	}
+	heard := map[string]stale{} // who answered old values last, by server
 	var old []string
 	for {
 		answers := askAll(ctx, servers, r.name(), r.Type, recurse)
@@ -54,12 +59,16 @@ func until(ctx context.Context, r Record, servers []string, recurse bool) (answe
 		answering, silent, old = []string{}, []string{}, nil
 		for _, a := range answers {
 			switch {
+			case a.err != nil && heard[a.server].said != "" && time.Since(heard[a.server].at) < silentFor:
+				old = append(old, heard[a.server].said)
 			case a.err != nil:
 				silent = append(silent, a.server)
 			case slices.Equal(a.values, want):
+				delete(heard, a.server)
 				answering = append(answering, a.server)
 			default:
-				old = append(old, fmt.Sprintf("%s (%s)", a.server, strings.Join(a.values, ", ")))
+				heard[a.server] = stale{fmt.Sprintf("%s (%s)", a.server, strings.Join(a.values, ", ")), time.Now()}
+				old = append(old, heard[a.server].said)
 			}
 		}
 		if len(old) == 0 && len(answering) > 0 {

@@ -98,7 +98,7 @@ func TestRunOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "active")
 	effect := with{"argv": sh("echo osaka >> " + file), "look": []string{"/usr/bin/test", "-e", file}}
 	step := s.Step("exec.run", effect)
-	if seen := s.Look(step); seen.Sight != plan.HoldsNot {
+	if seen := s.Look(step); seen.Sight != plan.HoldsNot || seen.Partial {
 		t.Fatalf("before: %+v", seen)
 	}
 	if res, err := s.Act(step, nil); err != nil || res.Already {
@@ -114,13 +114,26 @@ func TestRunOnce(t *testing.T) {
 	nothing := s.Step("exec.run", with{"argv": sh("exit 0"), "look": []string{"/usr/bin/test", "-e", file + ".gone"}})
 	_, err := s.Act(nothing, nil)
 	sitetest.Want(t, err, plan.ErrFinding, "the goal does not hold")
-	if seen := s.Settle(nothing); seen.Sight != plan.HoldsNot {
-		t.Fatalf("a program that did nothing: %+v", seen)
+	if seen := s.Settle(nothing); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Fatalf("a program that ran, and nobody knows what it did: %+v", seen)
+	}
+	// Its look sees the whole only: two of three changes are not nothing.
+	half := s.Step("exec.run", with{"argv": sh("touch " + file + ".1 " + file + ".2; exit 3"), "look": []string{"/usr/bin/test", "-e", file + ".3"}})
+	_, err = s.Act(half, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "exit code 3")
+	if seen := s.Settle(half); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Fatalf("a program that ended half-way: %+v", seen)
+	}
+	if seen := s.Settle(s.Step("exec.run", effect)); !seen.Never || seen.Partial {
+		t.Fatalf("an order that was lost: %+v", seen)
 	}
 
-	missing := s.Step("exec.run", with{"argv": []string{"/no/such/program"}})
+	missing := s.Step("exec.run", with{"argv": []string{"/no/such/program"}, "look": []string{"/usr/bin/test", "-e", file + ".gone"}})
 	_, err = s.Act(missing, nil)
 	sitetest.Want(t, err, plan.ErrRefused, "nothing was done")
+	if seen := s.Settle(missing); seen.Sight != plan.HoldsNot || seen.Partial {
+		t.Fatalf("a program that could not be started, and whose answer was lost: %+v", seen)
+	}
 
 	unclear := s.Step("exec.run", with{"argv": sh("echo done >> " + file), "look": sh("echo 'no answer'; exit 2")})
 	_, err = s.Act(unclear, nil)

@@ -108,9 +108,15 @@ func set(ctx context.Context, p Set) (Done, error) {
 		return Done{}, activities.RefusedBoth("%s refuses: %s; the socket needs level admin", "%s が拒否した：%s。ソケットには level admin が必要", p.Balancer.Name, text)
 	}
 	out := Done{Before: before}
-	out.After, err = p.until(ctx, p.Within.Std(), plan.Text{EN: "to show " + p.State, JA: "表示 " + p.State}, func(s State) bool { return s.Admin == p.State })
+	out.After, err = p.until(ctx, p.Within.Std(), plan.Text{EN: "to show " + p.State, JA: "表示 " + p.State}, func(s State) (bool, error) { return s.Admin == p.State, nil })
 	if err == nil && p.Drain > 0 && p.State != "ready" {
-		out.After, err = p.until(ctx, p.Drain.Std(), plan.Text{EN: "to end its last sessions", JA: "セッションなし"}, func(s State) bool { return s.Sessions == 0 })
+		out.After, err = p.until(ctx, p.Drain.Std(), plan.Text{EN: "to end its last sessions", JA: "セッションなし"}, func(s State) (bool, error) {
+			if s.Admin != p.State { // a HAProxy that was reloaded starts from its configuration, without a session
+				return false, activities.FindingBoth("%s was set to %s and is %s again, before its last sessions were seen to end: somebody else set it, or HAProxy was reloaded and its configuration says so", "%s は %s に設定したが、残るセッションの終了を確認する前に %s に戻っている：ほかの誰かが変更したか、HAProxy が再読み込みされて設定ファイルの状態に戻った",
+					p.Backend+"/"+p.Server.Server, p.State, s.Admin)
+			}
+			return s.Sessions == 0, nil
+		})
 	}
 	return out, err
 }
@@ -151,17 +157,19 @@ type Wait struct {
 }
 
 func waitUp(ctx context.Context, p Wait) (State, error) {
-	return p.until(ctx, p.Within.Std(), plan.Text{EN: "to be up", JA: "稼働状態"}, func(s State) bool { return s.Status == "UP" || s.Status == "no check" })
+	return p.until(ctx, p.Within.Std(), plan.Text{EN: "to be up", JA: "稼働状態"}, func(s State) (bool, error) { return s.Status == "UP" || s.Status == "no check", nil })
 }
 
-// until looks until ok, and says at the end what it saw instead.
-func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text, ok func(State) bool) (State, error) {
+// until looks until ok, and says at the end what it saw instead. An error of ok ends it.
+func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text, ok func(State) (bool, error)) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
 		now, err := s.state(ctx)
-		if err == nil && ok(now) {
-			return now, nil
+		if err == nil {
+			if done, over := ok(now); done || over != nil {
+				return now, over
+			}
 		}
 		select {
 		case <-time.After(every):
@@ -180,6 +188,11 @@ func (s Server) state(ctx context.Context) (State, error) {
 		if !name.MatchString(n) { // it would end the command and begin another
 			return State{}, activities.RefusedBoth("%q is no name of a backend or server", "%q はバックエンド名・サーバー名として使えない", n)
 		}
+	}
+	// In this order: sessions of a process that has just been started anew come with the state that it has.
+	statistics, err := s.Balancer.Spec.tell(ctx, "show stat")
+	if err != nil {
+		return State{}, err
 	}
 	answer, err := s.Balancer.Spec.tell(ctx, "show servers state "+s.Backend)
 	if err != nil {
@@ -208,10 +221,7 @@ func (s Server) state(ctx context.Context) (State, error) {
 	if out.Admin == "" {
 		return State{}, activities.RefusedBoth("%s has no server %s in backend %s: %s", "%s にサーバー %s（バックエンド %s）がない：%s", s.Balancer.Name, s.Server, s.Backend, strings.TrimSpace(firstLine(answer)))
 	}
-	if answer, err = s.Balancer.Spec.tell(ctx, "show stat"); err != nil {
-		return State{}, err
-	}
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(strings.TrimSpace(answer), "# "))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(strings.TrimSpace(statistics), "# "))).ReadAll()
 	if err != nil || len(rows) == 0 {
 		return State{}, fmt.Errorf("%s: its statistics can't be read: %w", s.Balancer.Name, err)
 	}
@@ -220,12 +230,16 @@ func (s Server) state(ctx context.Context) (State, error) {
 		column[c] = i
 	}
 	for _, r := range rows[1:] {
-		if r[column["pxname"]] == s.Backend && r[column["svname"]] == s.Server {
-			out.Status = r[column["status"]]
-			out.Sessions, _ = strconv.Atoi(r[column["scur"]])
+		if r[column["pxname"]] != s.Backend || r[column["svname"]] != s.Server {
+			continue
 		}
+		out.Status = r[column["status"]]
+		if out.Sessions, err = strconv.Atoi(r[column["scur"]]); err != nil {
+			return State{}, plan.Wrong("%s: its statistics say %q for the sessions of %s/%s, which is no number", "%s：統計のセッション数（%[3]s/%[4]s）が数値でない：%[2]q", s.Balancer.Name, r[column["scur"]], s.Backend, s.Server)
+		}
+		return out, nil
 	}
-	return out, nil
+	return State{}, plan.Wrong("%s shows the state of %s/%s, and no statistics of it, so that its sessions can't be told", "%s は %s/%s の状態を示すが、統計がなく、セッション数を判断できない", s.Balancer.Name, s.Backend, s.Server)
 }
 
 func firstLine(s string) string { l, _, _ := strings.Cut(s, "\n"); return l }

@@ -24,6 +24,7 @@ import (
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,12 +34,19 @@ type edge struct {
 	target Target
 	url    string
 	osaka  *httptest.Server
+	hold   func() // is called by a request for /hold
 }
 
 func start(t *testing.T) *edge {
 	t.Helper()
+	e := &edge{}
 	site := func(name string) *httptest.Server {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) }))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/hold" {
+				e.hold()
+			}
+			fmt.Fprint(w, name)
+		}))
 		t.Cleanup(s.Close)
 		return s
 	}
@@ -53,7 +61,7 @@ func start(t *testing.T) *edge {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	e := &edge{url: "http://" + front, osaka: osaka, target: Target{Name: "edge", Spec: Balancer{Socket: filepath.Join(dir, "admin.sock")}}}
+	e.url, e.osaka, e.target = "http://"+front, osaka, Target{Name: "edge", Spec: Balancer{Socket: filepath.Join(dir, "admin.sock")}}
 	config := fmt.Sprintf(`global
   stats socket %s mode 600 level admin
 defaults
@@ -89,12 +97,13 @@ func (e *edge) server(name string) Server {
 	return Server{Balancer: e.target, Backend: "orders", Server: name}
 }
 
-func (e *edge) get(t *testing.T) string {
+func (e *edge) get(t *testing.T, path string) string {
 	t.Helper()
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := c.Get(e.url)
+	r, err := c.Get(e.url + path)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return ""
 	}
 	defer r.Body.Close()
 	b, _ := io.ReadAll(r.Body)
@@ -112,7 +121,7 @@ func kind(err error) string {
 func TestTrafficMovesWithTheServersStates(t *testing.T) {
 	e := start(t)
 	ctx := t.Context()
-	if got := e.get(t); got != "tokyo" {
+	if got := e.get(t, "/"); got != "tokyo" {
 		t.Fatalf("%q answers at first", got)
 	}
 	in := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(time.Minute)}
@@ -131,7 +140,7 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 		t.Fatalf("%+v %v", done, err)
 	}
 	for range 4 {
-		if got := e.get(t); got != "osaka" {
+		if got := e.get(t, "/"); got != "osaka" {
 			t.Errorf("%q answers after the switch", got)
 		}
 	}
@@ -153,6 +162,71 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 	}
 	if kind(err) != plan.ErrFinding {
 		t.Errorf("a dead server: %v", err)
+	}
+}
+
+// A server that is ready again while its last sessions are waited for is not drained, and a process that was started anew
+// shows no session at first.
+func TestAServerThatIsSetBackIsNotDrained(t *testing.T) {
+	e := start(t)
+	held, asked := make(chan struct{}), make(chan struct{})
+	e.hold = func() { close(asked); <-held }
+	answered := make(chan struct{})
+	go func() { defer close(answered); e.get(t, "/hold") }()
+	<-asked
+	p := Set{Server: e.server("tokyo1"), State: "drain", Drain: run.Duration(time.Minute), Within: run.Duration(time.Minute)}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := set(t.Context(), p)
+		ended <- err
+	}()
+	waittest.Eventually(t, time.Minute, func() string {
+		if now, err := p.state(t.Context()); err != nil || now.Admin != "drain" || now.Sessions != 1 {
+			return fmt.Sprintf("%+v %v", now, err)
+		}
+		return ""
+	})
+	if seen, err := look(t.Context(), p); err != nil || seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("while a session lasts: %+v %v", seen, err)
+	}
+	if _, err := e.target.Spec.tell(t.Context(), "set server orders/tokyo1 state ready"); err != nil {
+		t.Fatal(err)
+	}
+	close(held)
+	<-answered
+	if err := <-ended; kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), "is ready again") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Without statistics of the server its sessions are not none.
+func TestAServerWithoutStatisticsIsNotEmpty(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b := make([]byte, 200)
+			n, _ := c.Read(b)
+			answer := "# pxname,svname,scur,status,\norders,BACKEND,0,UP,\n"
+			if strings.HasPrefix(string(b[:n]), "show servers state") {
+				answer = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n3 orders 1 tokyo1 127.0.0.1 2 8\n"
+			}
+			_, _ = io.WriteString(c, answer)
+			_ = c.Close()
+		}
+	}()
+	defer func() { _ = l.Close(); <-served }()
+	s := Server{Balancer: Target{Name: "edge", Spec: Balancer{Socket: l.Addr().String()}}, Backend: "orders", Server: "tokyo1"}
+	if seen, err := look(t.Context(), Set{Server: s, State: "drain", Drain: run.Duration(time.Second)}); err == nil || !strings.Contains(err.Error(), "no statistics") {
+		t.Errorf("%+v %v", seen, err)
 	}
 }
 

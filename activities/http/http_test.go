@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,10 @@ type pool struct {
 	active  string
 	puts    int
 	headers nethttp.Header
+	// keys are those of the requests that were accepted and came to nothing.
+	keys []string
+	// answers is the status of a POST.
+	answers int
 	// breakPut ends the connection after the change, before the answer.
 	breakPut bool
 }
@@ -40,6 +45,8 @@ func (p *pool) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	switch {
 	case r.URL.Path == "/moved":
 		nethttp.Redirect(w, r, "/pool", nethttp.StatusFound)
+	case r.URL.Path == "/kept":
+		nethttp.Redirect(w, r, "/pool", nethttp.StatusTemporaryRedirect)
 	case r.URL.Path == "/away":
 		nethttp.Redirect(w, r, "http://no-such-host.invalid/", nethttp.StatusFound)
 	case r.Method == nethttp.MethodPut:
@@ -50,6 +57,9 @@ func (p *pool) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 			panic(nethttp.ErrAbortHandler)
 		}
 		w.WriteHeader(nethttp.StatusNoContent)
+	case r.Method == nethttp.MethodPost:
+		p.keys = append(p.keys, r.Header.Get("Idempotency-Key"))
+		w.WriteHeader(p.answers)
 	default:
 		w.Header().Set("X-Role", "primary")
 		fmt.Fprintf(w, `{"active": %q, "puts": %d}`, p.active, p.puts)
@@ -170,12 +180,50 @@ func TestRequestLostAnswer(t *testing.T) {
 
 // A service that says yes and does nothing is found out by the look.
 func TestRequestThatDidNothing(t *testing.T) {
-	_, server, s := start(t)
-	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "POST", "body": "osaka", "status": []int{200}, "timeout": "500ms",
+	p, server, s := start(t)
+	p.answers = nethttp.StatusAccepted
+	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "POST", "body": "osaka", "timeout": "500ms",
 		"look": map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}})
 	_, err := s.Act(step, nil)
 	sitetest.Want(t, err, plan.ErrFinding, "is false")
-	if seen := s.Settle(step); seen.Sight != plan.HoldsNot {
+	// It was accepted, and may come yet.
+	if seen := s.Settle(step); seen.Sight != plan.HoldsNot || !seen.Partial {
 		t.Fatalf("settled: %+v", seen)
+	}
+	// Who knows the key does it once, however often the step is tried; what was denied is asked anew.
+	p.answers = nethttp.StatusBadGateway
+	_, err = s.Act(sitetest.Generation(step, 2), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "502")
+	p.answers = nethttp.StatusForbidden
+	_, err = s.Act(sitetest.Generation(step, 3), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "403")
+	_, err = s.Act(sitetest.Generation(step, 4), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "403")
+	first, fourth := step.EffectKey, sitetest.Generation(step, 4).EffectKey
+	if want := []string{first, first, first, fourth}; !slices.Equal(p.keys, want) {
+		t.Errorf("keys %q, want %q", p.keys, want)
+	}
+	server.Close()
+	gone := s.Step("http.request", map[string]any{"url": server.URL + "/pool"})
+	_, err = s.Act(gone, nil)
+	sitetest.Want(t, err, plan.ErrRefused, "nothing was sent", "nothing listens there")
+}
+
+// A redirect that makes a GET of what changes something is not followed: its answer would count as done.
+func TestARedirectedRequestIsNotTakenForDone(t *testing.T) {
+	p, server, s := start(t)
+	put := func(path string) error {
+		_, err := s.Act(s.Step("http.request", map[string]any{"url": server.URL + path, "method": "PUT", "body": "osaka"}), nil)
+		return err
+	}
+	sitetest.Want(t, put("/moved"), plan.ErrFinding, "answered status 302", "points to /pool")
+	if n, _ := p.seen(); n != 0 {
+		t.Fatalf("%d changes, want none", n)
+	}
+	if err := put("/kept"); err != nil {
+		t.Fatalf("a redirect that keeps the method: %v", err)
+	}
+	if n, _ := p.seen(); n != 1 {
+		t.Fatalf("%d changes, want 1", n)
 	}
 }

@@ -23,11 +23,21 @@ import (
 // noteKey is the annotation in which an object remembers what a run changed in it.
 const noteKey = "muster-dr.github.io/before"
 
-// note is its value.
+// note is what one run changed.
 type note struct {
 	Run    string  `json:"run"`
 	Fields []field `json:"fields"`
 }
+
+// notes is the annotation's value: the run that changed the object last, and beside it those before whose changes were not
+// put back.
+type notes struct {
+	note
+	Earlier []note `json:"earlier,omitempty"`
+}
+
+// mostNotes bounds the annotation; of runs that left their change for good, the newest are enough.
+const mostNotes = 16
 
 // field is a place in an object, with the value that it had and the one it was given;
 // null is none.
@@ -51,21 +61,49 @@ func valueAt(u *unstructured.Unstructured, path []string) any {
 	return v
 }
 
-func noteOf(u *unstructured.Unstructured) (n note) {
+// notesOf are the notes on an object, the newest first.
+func notesOf(u *unstructured.Unstructured) []note {
+	var n notes
 	text, ok := u.GetAnnotations()[noteKey]
 	if !ok || json.Unmarshal([]byte(text), &n) != nil {
-		return note{}
+		return nil
 	}
-	return n
+	return append([]note{n.note}, n.Earlier...)
+}
+
+// noteOf is the one of a run.
+func noteOf(u *unstructured.Unstructured, run string) note {
+	for _, n := range notesOf(u) {
+		if n.Run == run {
+			return n
+		}
+	}
+	return note{Run: run}
+}
+
+// annotated is the annotation with one run's note as it is now; what other runs have there stays.
+func annotated(u *unstructured.Unstructured, mine note) any {
+	all := []note{mine}
+	for _, n := range notesOf(u) {
+		if n.Run != mine.Run {
+			all = append(all, n)
+		}
+	}
+	all = slices.DeleteFunc(all, func(n note) bool { return len(n.Fields) == 0 })
+	if len(all) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(notes{all[0], all[1:min(len(all), mostNotes)]})
+	if err != nil {
+		return nil
+	}
+	return string(b)
 }
 
 // with is the note after the change: the first value that this run saw stays, and a
 // field that is back where it was is forgotten.
-func (n note) with(run string, changed []field) note {
-	if n.Run != run { // an earlier run's: what it left is what this one found
-		n = note{Run: run}
-	}
-	out := note{Run: run, Fields: slices.Clone(n.Fields)}
+func (n note) with(changed []field) note {
+	out := note{Run: n.Run, Fields: slices.Clone(n.Fields)}
 	for _, c := range changed {
 		i := slices.IndexFunc(out.Fields, func(f field) bool { return slices.Equal(f.Path, c.Path) })
 		if i < 0 {
@@ -76,17 +114,6 @@ func (n note) with(run string, changed []field) note {
 	}
 	out.Fields = slices.DeleteFunc(out.Fields, func(f field) bool { return same(f.Was, f.Set) })
 	return out
-}
-
-func (n note) annotation() any {
-	if len(n.Fields) == 0 {
-		return nil
-	}
-	b, err := json.Marshal(n)
-	if err != nil {
-		return nil
-	}
-	return string(b)
 }
 
 // lack lists the fields that are not as wanted, with what they are.
@@ -107,6 +134,10 @@ const conflicts = 8
 // looked at, and notes on the object what was there. It returns the object as it was.
 func (a api) change(ctx context.Context, o object, want []field, guard func(*unstructured.Unstructured) error) (*unstructured.Unstructured, error) {
 	me := activities.CallFrom(ctx).Run
+	kept := note{Run: me}
+	if _, err := activities.Kept(ctx, &kept); err != nil {
+		return nil, err
+	}
 	return a.revise(ctx, o, func(u *unstructured.Unstructured) (map[string]any, error) {
 		if guard != nil {
 			if err := guard(u); err != nil {
@@ -117,7 +148,11 @@ func (a api) change(ctx context.Context, o object, want []field, guard func(*uns
 		if len(lacking) == 0 {
 			return nil, nil
 		}
-		return patchOf(lacking, noteOf(u).with(me, lacking).annotation()), nil
+		// The step's own, for an undo of an object whose note somebody has taken off.
+		if err := activities.Keep(ctx, kept.with(lacking)); err != nil {
+			return nil, err
+		}
+		return patchOf(lacking, annotated(u, noteOf(u, me).with(lacking))), nil
 	})
 }
 
@@ -370,19 +405,45 @@ type PutBack struct {
 	Within run.Duration `json:"wait" help:"How long a workload's pods may take to be as before." ja:"ワークロードのPodが元どおりになるまで待つ時間" default:"5m"`
 }
 
-// split parts the note of this run into what is asked for and what stays.
-func (p PutBack) split(ctx context.Context, n note) (asked, rest []field) {
-	if n.Run != activities.CallFrom(ctx).Run {
-		return nil, nil
+// split parts the note of this run into what is asked for and what stays. Of an object that lost it, an undo takes what
+// the step kept that it undoes, as far as that still stands and is no other run's doing.
+func (p PutBack) split(ctx context.Context, u *unstructured.Unstructured) (asked []field, rest note, err error) {
+	mine := noteOf(u, activities.CallFrom(ctx).Run)
+	rest.Run = mine.Run
+	var step note
+	if _, err := activities.Undone(ctx, &step); err != nil {
+		return nil, rest, err
 	}
-	for _, f := range n.Fields {
+	for _, f := range step.Fields {
+		noted := slices.ContainsFunc(notesOf(u), func(n note) bool { return n.has(f.Path) })
+		if now := valueAt(u, f.Path); !noted && same(now, f.Set) && !same(now, f.Was) {
+			mine.Fields = append(mine.Fields, f)
+		}
+	}
+	for _, f := range mine.Fields {
 		if p.What == "all" || slices.Contains(f.Path[:min(2, len(f.Path))], p.What) {
 			asked = append(asked, f)
 		} else {
-			rest = append(rest, f)
+			rest.Fields = append(rest.Fields, f)
 		}
 	}
-	return asked, rest
+	return asked, rest, nil
+}
+
+func (n note) has(path []string) bool {
+	return slices.ContainsFunc(n.Fields, func(f field) bool { return slices.Equal(f.Path, path) })
+}
+
+// whoMade is who gave a field the value that it has: another run by its note, or nobody knows.
+func whoMade(u *unstructured.Unstructured, path []string) plan.Text {
+	for _, n := range notesOf(u) {
+		for _, f := range n.Fields {
+			if slices.Equal(f.Path, path) && same(valueAt(u, path), f.Set) {
+				return activities.Lacking("run %s", "実施 %s ", n.Run)
+			}
+		}
+	}
+	return activities.Lacking("somebody else", "他者")
 }
 
 // Back is its result.
@@ -395,19 +456,18 @@ func (a api) putBack(ctx context.Context, p PutBack) (Back, error) {
 	o, out := a.object(p.Object), Back{Restored: map[string]string{}}
 	var back []field
 	_, err := a.revise(ctx, o, func(u *unstructured.Unstructured) (map[string]any, error) {
-		n := noteOf(u)
-		asked, rest := p.split(ctx, n)
-		if back = nil; len(asked) == 0 {
-			return nil, nil
+		asked, rest, err := p.split(ctx, u)
+		if back = nil; err != nil || len(asked) == 0 {
+			return nil, err
 		}
 		for _, f := range asked {
 			if now := valueAt(u, f.Path); !same(now, f.Set) && !same(now, f.Was) {
-				return nil, activities.RefusedBoth("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s", "%s：%s は %s。この実施は %s を %s に変更したため、その後に他者が変更している：人が判断し、その後アノテーション %s を削除する",
-					o, f, text(now), text(f.Was), text(f.Set), noteKey)
+				return nil, activities.RefusedBoth("%s: %s is %s; this run found %s and made it %s, so %s changed it since: decide by hand, then remove the annotation %s", "%s：%s は %s。この実施は %s を %s に変更したため、その後に%sが変更している：人が判断し、その後アノテーション %s を削除する",
+					o, f, text(now), text(f.Was), text(f.Set), whoMade(u, f.Path), noteKey)
 			}
 			back = append(back, field{Path: f.Path, Set: f.Was})
 		}
-		return patchOf(back, note{Run: n.Run, Fields: rest}.annotation()), nil
+		return patchOf(back, annotated(u, rest)), nil
 	})
 	if err != nil {
 		return out, err
@@ -431,7 +491,11 @@ func (a api) lookPutBack(ctx context.Context, p PutBack) (activities.Seen, error
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if asked, _ := p.split(ctx, noteOf(u)); len(asked) > 0 {
+	asked, _, err := p.split(ctx, u)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if len(asked) > 0 {
 		return seen(plan.HoldsNot, activities.Lacking("%s: this run changed %s", "%s：この実施が %s を変更した", o, asked[0]).Both()), nil
 	}
 	s := seen(plan.Holds, activities.Lacking("%s bears no change of this run", "%s にこの実施による変更はない", o).Both())

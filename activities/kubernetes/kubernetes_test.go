@@ -248,6 +248,106 @@ func TestLabelsAndNodesAreChangedAndPutBack(t *testing.T) {
 	sitetest.Want(t, err, plan.ErrRefused, "somebody else changed it since", "is 7", "found 3")
 }
 
+// A patch that was taken and did not reach its goal is not nothing: it needs its undo. A json patch is not sent twice.
+func TestAPatchThatFallsShortIsNotNothing(t *testing.T) {
+	k, s, path := start(t)
+	merge := s.Step("kubernetes.patch", orders(with{"patch": with{"spec": with{"paused": true}}, "expect": "object.status.readyReplicas >= 9", "wait": "1s"}))
+	if seen := s.Look(merge); seen.Sight != plan.HoldsNot || seen.Partial {
+		t.Errorf("before: %+v", seen)
+	}
+	_, err := s.Act(merge, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "readyReplicas")
+	if seen := s.Settle(merge); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("settled: %+v", seen)
+	}
+
+	k, s, path = start(t)
+	// add puts one more item into a list each time.
+	k.Change(path, func(o kubetest.Object) { o["spec"].(kubetest.Object)["list"] = []any{} })
+	add := func() plan.Call {
+		return s.Step("kubernetes.patch", orders(with{"type": "json", "patch": []any{with{"op": "add", "path": "/spec/list/-", "value": "x"}},
+			"expect": "size(object.spec.list) >= 9", "wait": "1s"}))
+	}
+	step := add()
+	_, err = s.Act(step, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "spec.list")
+	k.Change(path, func(kubetest.Object) {}) // a controller writes its status
+	_, err = s.Act(sitetest.Generation(step, 2), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "not sent again")
+	if _, done := k.Patches(); done != 1 {
+		t.Errorf("it was done %d times", done)
+	}
+
+	// Whether it was taken can't be told any more once others write the object.
+	lost := add()
+	k.LoseAnswer = true
+	_, err = s.Act(lost, nil)
+	sitetest.Want(t, err, "", "osaka")
+	if seen := s.Settle(lost); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("settled: %+v", seen)
+	}
+	_, err = s.Act(sitetest.Generation(lost, 2), nil)
+	sitetest.Want(t, err, plan.ErrRefused, "whether it was taken can't be told")
+	if _, done := k.Patches(); done != 2 {
+		t.Errorf("%d patches were done", done)
+	}
+
+	// What was denied was not done, whatever becomes of the object.
+	denied := add()
+	k.Forbid = []string{"patch deployments"}
+	_, err = s.Act(denied, nil)
+	sitetest.Want(t, err, plan.ErrRefused, "forbids")
+	k.Forbid = nil
+	k.Change(path, func(kubetest.Object) {})
+	_, err = s.Act(sitetest.Generation(denied, 2), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "spec.list")
+}
+
+// Two runs change the same field: each has its own note, so that the older one's undo says who was there since and is
+// never told that there is nothing to put back.
+func TestEachRunPutsBackItsOwn(t *testing.T) {
+	k, s, path := start(t)
+	in := func(run string, c plan.Call) plan.Call {
+		c.Run = run
+		return sitetest.Generation(c, 1)
+	}
+	replicas := func() any { return field1(k.Get(path), "spec", "replicas") }
+	if _, err := s.Act(in("r1", s.Step("kubernetes.scale", scaleTo(5))), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Act(in("r2", s.Step("kubernetes.scale", scaleTo(1))), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Act(in("r1", s.Step("kubernetes.put_back", orders(nil))), nil)
+	sitetest.Want(t, err, plan.ErrRefused, "is 1", "found 3 and made it 5", "run r2 changed it since")
+	for _, c := range []struct {
+		run  string
+		pods float64
+	}{{"r2", 5}, {"r1", 3}} {
+		if res, err := s.Act(in(c.run, s.Step("kubernetes.put_back", orders(nil))), nil); err != nil || res.Already || replicas() != c.pods {
+			t.Errorf("%s is put back: %v pods, %+v %v", c.run, replicas(), res, err)
+		}
+	}
+	if note := field1(k.Get(path), "metadata", "annotations", noteKey); note != nil {
+		t.Errorf("a note is left: %v", note)
+	}
+
+	// Somebody replaced the object's annotations: an undo of the step still knows what the step did.
+	step := s.Step("kubernetes.scale", scaleTo(6))
+	if _, err := s.Act(step, nil); err != nil {
+		t.Fatal(err)
+	}
+	k.Change(path, func(o kubetest.Object) { delete(o["metadata"].(kubetest.Object), "annotations") })
+	undo := s.Step("kubernetes.put_back", orders(nil))
+	undo.Step = step.Step + ".undo1"
+	if res, err := s.Act(sitetest.Generation(undo, 1), nil); err != nil || res.Already || replicas() != 3.0 {
+		t.Errorf("put back without a note: %v pods, %+v %v", replicas(), res, err)
+	}
+	if res, err := s.Act(sitetest.Generation(undo, 2), nil); err != nil || !res.Already {
+		t.Errorf("once more: %+v %v", res, err)
+	}
+}
+
 func TestARolloutIsWaitedFor(t *testing.T) {
 	k, s, path := start(t)
 	wait := func(kind, name, within string) (p Pods, err error) {

@@ -82,7 +82,7 @@ func (a api) patch(ctx context.Context, p Patch) (Patched, error) {
 	if _, _, err := p.guarded("1"); err != nil {
 		return Patched{}, err
 	}
-	out, err := a.send(ctx, p, o)
+	out, aside, err := a.send(ctx, p, o)
 	if err != nil {
 		return out, err
 	}
@@ -93,47 +93,95 @@ func (a api) patch(ctx context.Context, p Patch) (Patched, error) {
 		}
 		out.Version = u.GetResourceVersion()
 		ok, why := holds(p.Expect, u)
-		return ok, o.String() + ": " + why, nil
+		return ok, activities.Lacking("%s: %s%s", "%s：%s%s", o, why, aside).Both(), nil
 	})
 	out.TookS = time.Since(began).Seconds()
 	return out, err
 }
 
+// sent is what the site's ledger keeps of a patch: the version that it was sent for, and once the cluster took it, that of
+// the object after it.
+type sent struct {
+	UID    types.UID `json:"uid"`
+	Before string    `json:"for_version"`
+	Taken  string    `json:"made_version,omitempty"`
+}
+
+// moved reports whether the patch was taken or may have been: the object is not at the version any more that it was sent for.
+func (s sent) moved(u *unstructured.Unstructured) bool {
+	return s.Before != "" && s.UID == u.GetUID() && (s.Taken != "" || s.Before != u.GetResourceVersion())
+}
+
+// again says of a patch that an earlier try of the step sent whether it is waited for in place of being sent once more.
+// Operations of a json patch, such as an add to a list, are not done twice; the other kinds only say what shall be.
+func (p Patch) again(ctx context.Context, u *unstructured.Unstructured, o object) (wait bool, err error) {
+	var was sent
+	if _, err := activities.Kept(ctx, &was); err != nil {
+		return false, err
+	}
+	switch {
+	case p.Type != "json" || !was.moved(u):
+		return false, nil
+	case was.Taken == "":
+		return false, activities.RefusedBoth("a json patch of this step was sent to %s at version %s, and whether it was taken can't be told (it is at %s now): it is not sent again; see whether it is in, do it by hand where it is not, and mark the step done",
+			"このステップの json パッチをバージョン %[2]s の %[1]s に送信済みだが、適用されたか判断できない（現在 %[3]s）ため、再送しない：適用済みか確認し、未適用なら手作業で適用して、ステップを完了とする", o, was.Before, u.GetResourceVersion())
+	}
+	return true, nil
+}
+
+// onceOnly is said of a json patch that is waited for and not sent again.
+var onceOnly = activities.Lacking(" (its patch was taken at an earlier try of this step and is not sent again)", "（パッチはこのステップの以前の試行で適用済みであり、再送しない）")
+
 // send sends the patch until the version it holds for is the object's. A conflict proves
 // that nothing was changed, so that looking again and sending again is safe.
-func (a api) send(ctx context.Context, p Patch, o object) (Patched, error) {
+func (a api) send(ctx context.Context, p Patch, o object) (out Patched, aside plan.Text, err error) {
 	for n := 0; ; n++ {
 		u, err := a.get(ctx, o)
 		if err != nil {
-			return Patched{}, err
+			return Patched{}, aside, err
 		}
-		out := Patched{Before: u.GetResourceVersion()}
+		out = Patched{Before: u.GetResourceVersion()}
 		if ok, _ := holds(p.Expect, u); ok {
-			return out, nil
+			return out, aside, nil
+		}
+		if n == 0 {
+			if wait, err := p.again(ctx, u, o); wait || err != nil {
+				return out, onceOnly, err
+			}
 		}
 		if p.Version != "" && p.Version != out.Before {
-			return Patched{}, activities.RefusedBoth("%s was changed since version %s was looked at (it is %s now): look again before you patch it", "%s はバージョン %s の確認後に変更されている（現在 %s）：適用前に再度確認する", o, p.Version, out.Before)
+			return Patched{}, aside, activities.RefusedBoth("%s was changed since version %s was looked at (it is %s now): look again before you patch it", "%s はバージョン %s の確認後に変更されている（現在 %s）：適用前に再度確認する", o, p.Version, out.Before)
 		}
 		kind, text, err := p.guarded(out.Before)
 		if err != nil {
-			return Patched{}, err
+			return Patched{}, aside, err
 		}
-		_, err = a.at(o).Patch(ctx, o.name, kind, text, metav1.PatchOptions{FieldManager: "muster"})
+		note := sent{UID: u.GetUID(), Before: out.Before}
+		if err := activities.Keep(ctx, note); err != nil {
+			return Patched{}, aside, err
+		}
+		after, err := a.at(o).Patch(ctx, o.name, kind, text, metav1.PatchOptions{FieldManager: "muster"})
 		if err == nil {
-			return out, nil
+			if note.Taken = after.GetResourceVersion(); note.Taken != note.Before {
+				_ = activities.Keep(ctx, note) // without it a look goes by the object's version
+			}
+			return out, aside, nil
+		}
+		if denied := apierrors.APIStatus(nil); errors.As(err, &denied) && denied.Status().Code < 500 {
+			_ = activities.Keep(ctx, sent{})
 		}
 		if !apierrors.IsConflict(err) {
 			told := a.told(ctx, "patch", o, err)
 			// A json patch whose test of the version fails is answered as any invalid one.
 			if p.Type != "json" || !apierrors.IsInvalid(err) {
-				return Patched{}, told
+				return Patched{}, aside, told
 			}
 			if now, again := a.get(ctx, o); again != nil || now.GetResourceVersion() == out.Before {
-				return Patched{}, errors.Join(told, again)
+				return Patched{}, aside, errors.Join(told, again)
 			}
 		}
 		if n == conflicts {
-			return Patched{}, activities.RefusedBoth("%s was changed by others %d times between look and patch, and is as they left it: see who", "%s は確認から適用までの間に他者により %d 回変更され、その状態のままである：誰の変更かを確認する", o, n)
+			return Patched{}, aside, activities.RefusedBoth("%s was changed by others %d times between look and patch, and is as they left it: see who", "%s は確認から適用までの間に他者により %d 回変更され、その状態のままである：誰の変更かを確認する", o, n)
 		}
 	}
 }
@@ -148,7 +196,9 @@ func (a api) lookPatched(ctx context.Context, p Patch) (activities.Seen, error) 
 		return activities.Seen{}, err
 	}
 	if ok, why := holds(p.Expect, u); !ok {
-		return seen(plan.HoldsNot, o.String()+": "+why), nil
+		var was sent
+		_, err := activities.Kept(ctx, &was)
+		return activities.Seen{Sight: plan.HoldsNot, Partial: was.moved(u), Detail: o.String() + ": " + why}, err
 	}
 	s := seen(plan.Holds, activities.Lacking("%s: %s holds", "%s：%s が成り立つ", o, p.Expect).Both())
 	s.Output = Patched{Before: u.GetResourceVersion(), Version: u.GetResourceVersion()}

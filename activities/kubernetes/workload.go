@@ -137,11 +137,9 @@ func (a api) lookScaled(ctx context.Context, p Scale) (activities.Seen, error) {
 	}
 	s.Detail = fmt.Sprintf("%s has its %d pods ready", o, pods.Ready)
 	before := wanted(u)
-	if n := noteOf(u); n.Run == activities.CallFrom(ctx).Run { // this run's own work, whose answer was lost
-		for _, f := range n.Fields {
-			if v, ok := f.Was.(float64); ok && slices.Equal(f.Path, replicas(0)[0].Path) {
-				before = int64(v)
-			}
+	for _, f := range noteOf(u, activities.CallFrom(ctx).Run).Fields { // this run's own work, whose answer was lost
+		if v, ok := f.Was.(float64); ok && slices.Equal(f.Path, replicas(0)[0].Path) {
+			before = int64(v)
 		}
 	}
 	s.Output = Scaled{Before: before, Pods: pods}

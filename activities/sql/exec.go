@@ -91,7 +91,7 @@ func look(ctx context.Context, conn *pglink.Conn, p Exec) (activities.Seen, erro
 		return activities.Seen{}, fmt.Errorf("look_sql must return one row with true or false: %w", judge(p.Server.Name, err))
 	}
 	if holds == nil || !*holds {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("look_sql is not true on %s", "%s で look_sql が真にならない", p.Server.Name).Both()}, nil
+		return activities.Short(ctx, activities.Lacking("look_sql is not true on %s", "%s で look_sql が真にならない", p.Server.Name)), nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("look_sql is true on %s", "%s で look_sql が真である", p.Server.Name).Both(), Output: Executed{}}, nil
 }

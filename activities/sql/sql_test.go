@@ -92,7 +92,7 @@ func TestOnRealServers(t *testing.T) {
 		step := s.Step("sql.exec", with{"server": "tokyo", "statement": "SELECT 1", "look_sql": "SELECT false"})
 		_, err := s.Act(step, nil)
 		sitetest.Want(t, err, plan.ErrFinding, "look_sql is not true")
-		if seen := s.Settle(step); seen.Sight != plan.HoldsNot {
+		if seen := s.Settle(step); seen.Sight != plan.HoldsNot || !seen.Partial {
 			t.Fatalf("settled: %+v", seen)
 		}
 	})

@@ -121,14 +121,14 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	detail := activities.Lacking("%s ended with exit code %d: %s", "%s は終了コード %d で終了した：%s", p.Look[0], out.ExitCode, out.LastLine()).Both()
+	detail := activities.Lacking("%s ended with exit code %d: %s", "%s は終了コード %d で終了した：%s", p.Look[0], out.ExitCode, out.LastLine())
 	switch out.ExitCode {
 	case 0:
-		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: detail.Both(), Output: Outcome{Stdout: out.Stdout}}, nil
 	case 1:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+		return activities.Short(ctx, detail), nil
 	}
-	return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
+	return activities.Seen{Sight: plan.CannotTell, Detail: detail.Both()}, nil
 }
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

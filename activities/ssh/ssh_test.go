@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sitetest"
 	"github.com/muster-dr/muster/internal/sshtest"
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -70,6 +71,18 @@ func TestAProgramRunsWithItsArgumentsAsTheyAre(t *testing.T) {
 	p.Look = []string{"test", "-e", "/no/such"}
 	if _, err := execute(ctx, p); kind(err) != plan.ErrFinding {
 		t.Errorf("a program that lies about its success: %v", err)
+	}
+
+	// What a program did that did not reach its goal nobody knows: it is not nothing.
+	s := sitetest.New(t, Actions())
+	t.Setenv("MUSTER_TEST_SSH", h.Spec.Key.Reveal())
+	s.Targets = []plan.Target{sitetest.Target(t, "app1", "ssh", map[string]any{"host": h.Spec.Host, "port": h.Spec.Port, "user": h.Spec.User,
+		"host_key": h.Spec.HostKey, "key": "secret://env/MUSTER_TEST_SSH", "connect_timeout": "1m"})}
+	half := s.Step("ssh.run", map[string]any{"host": "app1", "argv": []string{"sh", "-c", "exit 3"}, "look": []string{"test", "-e", "/no/such"}})
+	_, err = s.Act(half, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "exit code 3")
+	if seen := s.Settle(half); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("settled: %+v", seen)
 	}
 }
 

@@ -134,6 +134,9 @@ func (a Answer) Facts() map[string]any {
 // Meets returns nil, or what of the answer is not as expected.
 func (a Answer) Meets(e Expectation) error {
 	if len(e.Status) > 0 && !slices.Contains(e.Status, a.Status) {
+		if to := a.Headers["location"]; to != "" && a.Status >= 300 && a.Status < 400 {
+			return said{text: plan.Say("it answered status %d, not %s, and points to %s, which was not followed", "応答のステータスは %d で、%s ではない。転送先は %s（たどっていない）", a.Status, oneOf(e.Status), pathOf(to))}
+		}
 		return said{text: plan.Say("it answered status %d, not %s: %s", "応答のステータスは %d で、%s ではない：%s", a.Status, oneOf(e.Status), firstLine(a.Text))}
 	}
 	if e.Expr == "" {
@@ -167,8 +170,10 @@ func transportFor(caFile string) (*http.Transport, error) {
 	return t, nil
 }
 
+// sameHost follows within one host, and never as another method: 301, 302 and 303 make a GET without a body of what
+// changes something, whose answer says nothing of the change.
 func sameHost(req *http.Request, via []*http.Request) error {
-	if len(via) >= 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+	if len(via) >= 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme || req.Method != via[0].Method {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -212,6 +217,16 @@ func firstLine(s string) string {
 		return string(r[:200]) + "…"
 	}
 	return line
+}
+
+// pathOf is an address without what in it may be secret: user and query.
+func pathOf(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "…"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return firstLine(u.String())
 }
 
 func oneOf(status []int) string {

@@ -115,8 +115,8 @@ type Looked struct {
 	Detail string          `json:"detail,omitempty"` // one line for people
 	Output json.RawMessage `json:"output,omitempty"` // as the action would have returned it, when the goal holds
 	At     time.Time       `json:"at"`               // worker's clock
-	// Partial goes with HoldsNot: some of it is done, so trying again goes on from
-	// there, and giving up needs the undo.
+	// Partial goes with HoldsNot: some of it is done, or may be, so giving up needs the undo.
+	// A step with retry is tried again all the same: its author says that it may be.
 	Partial bool `json:"partial,omitempty"`
 	// Never is of an attempt that was not begun and never will be, since its order was lost on the way to the worker: what holds is
 	// somebody else's doing.

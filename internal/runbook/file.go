@@ -37,7 +37,7 @@ type Step struct {
 	Timeout duration     `json:"timeout" help:"After this it has failed, or its outcome is unknown. Left out: 5m, or 30m for steps of people, and never more than the system's RTO." ja:"これを過ぎると失敗または結果不明とする。省略時は5m、人が行うステップは30m。ただしシステムのRTOを超えない" default:""`
 	Queue   duration     `json:"queue_timeout" help:"How long to wait for a worker of the site." ja:"拠点のワーカーが受け取るまで待つ時間" default:"30s"`
 	Absent  text         `json:"when_absent" help:"When no worker of the site takes it in time: ask a person, fail, skip (go on without it; a finding), or the name of a site that does it instead. Left out, as the scenario says." ja:"時間内に拠点のワーカーが受け取らない場合の扱い。ask（人に尋ねる）、fail（失敗とする）、skip（実行せずに進み、指摘事項とする）、または代わりに実行する拠点の名前。省略時はシナリオの指定" default:""`
-	Retry   number       `json:"retry" help:"How often it may be tried again once it is proven that nothing happened." ja:"何も起きていないと立証された場合に再試行してよい回数" min:"0" max:"10" default:"0"`
+	Retry   number       `json:"retry" help:"How often it may be tried again once its goal is seen not to hold, with nothing of it under way. A program, a request, a statement or a patch may have done a part by then: only for what may be done again." ja:"目標の状態でなく、実行中でもないと確認された場合に再試行してよい回数。プログラム、リクエスト、SQL文、パッチは途中まで実行されていることがあるため、繰り返してよいものにだけ指定する" min:"0" max:"10" default:"0"`
 	Undo    []Undo       `json:"undo" help:"What puts back what it changed: one action, or several run in order." ja:"変更を元に戻すアクション。1つ、または順に実行する複数" single:"true" item:"undo" default:""`
 }
 
