@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // keepWorking runs a worker until ctx ends. A worker that the engine turned away, or
@@ -73,21 +75,21 @@ func workerOptions(onFatal func(error)) worker.Options {
 }
 
 // longOutputs keeps texts that are too long for a history, each under its content's
-// digest, so that keeping one twice is harmless.
+// digest, so that keeping one twice is harmless. One that is named is there after a power failure too.
 func longOutputs(dir string) func(ctx context.Context, name string, b []byte) (string, error) {
 	return func(_ context.Context, _ string, b []byte) (string, error) {
 		sum := sha256.Sum256(b)
 		name := hex.EncodeToString(sum[:])
 		path := filepath.Join(dir, name[:2], name)
 		if _, err := os.Stat(path); err == nil {
-			return "evidence:" + name, nil
+			return "evidence:" + name, keptOutput(path) // whoever kept it may have been cut off before this
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return "", err
 		}
-		f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+		f, err := os.CreateTemp(filepath.Dir(path), newOutput)
 		if err != nil {
 			return "", err
 		}
@@ -99,6 +101,34 @@ func longOutputs(dir string) func(ctx context.Context, name string, b []byte) (s
 			_ = os.Remove(f.Name())
 			return "", fmt.Errorf("keep evidence: %w", err)
 		}
-		return "evidence:" + name, nil
+		return "evidence:" + name, keptOutput(path)
 	}
+}
+
+// keptOutput has the names that lead to a long output on disk: its own, and those of folders that may be new.
+func keptOutput(path string) error {
+	digits := filepath.Dir(path)
+	dir := filepath.Dir(digits)
+	return errors.Join(wholefile.SyncDir(digits), wholefile.SyncDir(dir), wholefile.SyncDir(filepath.Dir(dir)))
+}
+
+const (
+	newOutput = "new-*"
+	// halfOld is from what age on a long output that is still being written is one whose writer is gone.
+	halfOld = 24 * time.Hour
+)
+
+// sweepOutputs removes what was being written when its worker was killed.
+func sweepOutputs(dir string, now time.Time) error {
+	left, err := filepath.Glob(filepath.Join(dir, "??", newOutput))
+	for _, path := range left {
+		info, serr := os.Lstat(path)
+		if serr == nil && now.Sub(info.ModTime()) > halfOld {
+			serr = os.Remove(path)
+		}
+		if !errors.Is(serr, fs.ErrNotExist) { // another worker was first
+			err = errors.Join(err, serr)
+		}
+	}
+	return err
 }

@@ -67,8 +67,12 @@ func (s *sites) ensure(name string) error {
 		}
 		rules = p
 	}
+	outputs := filepath.Join(s.o.Config.Data, "evidence")
+	if err := sweepOutputs(outputs, time.Now()); err != nil {
+		log.Warn("what is left of outputs that were cut off can't be removed", "err", err)
+	}
 	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: s.o.secrets(), Redactor: &secret.Redactor{},
-		Evidence: longOutputs(filepath.Join(s.o.Config.Data, "evidence")), Log: log, Ready: certificateReady(s.o.Config, time.Now)}
+		Evidence: longOutputs(outputs), Log: log, Ready: certificateReady(s.o.Config, time.Now)}
 	host, err := os.Hostname()
 	if err != nil {
 		host = name

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -321,6 +322,26 @@ func TestEvidenceIsKeptByContent(t *testing.T) {
 	digest := strings.TrimPrefix(first, "evidence:")
 	if b, err := os.ReadFile(filepath.Join(dir, digest[:2], digest)); err != nil || string(b) != "long" {
 		t.Errorf("%s holds %q, %v", first, b, err)
+	}
+	// Of what was being written when its worker was killed nothing stays for ever; what another writes now does.
+	old, now := filepath.Join(dir, digest[:2], "new-1"), filepath.Join(dir, digest[:2], "new-2")
+	for _, path := range []string{old, now} {
+		save(t, path, "half")
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-25*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweepOutputs(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, path := range []string{old, now, filepath.Join(dir, digest[:2], digest)} {
+		if _, err := os.Stat(path); err == nil {
+			left = append(left, filepath.Base(path))
+		}
+	}
+	if !slices.Equal(left, []string{"new-2", digest}) {
+		t.Errorf("left after a sweep: %q", left)
 	}
 }
 
