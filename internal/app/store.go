@@ -166,7 +166,7 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 	e.storeCertificates(facts.Servers, time.Now())
 	switch {
 	case errors.Is(err, journal.ErrEmpty), errors.Is(err, journal.ErrOlder): // the next start sees to it
-		e.add("store", title, Odd, spoken{e.l, err}.Error(), "")
+		e.storeNotes(title, spoken{e.l, err}.Error(), facts, facts.Notes)
 		return
 	case err != nil && serves != nil && serves.Store == "ok" && !errors.Is(err, journal.ErrNewer):
 		e.served(title, serves) // which reaches it, from where it runs
@@ -183,15 +183,20 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 		}
 	}
 	e.raised = &raised
-	found, lang := facts.Text().In(string(e.l)), string(e.l)
+	found := facts.Text().In(string(e.l))
 	notes = append(notes, facts.Notes...)
 	if len(notes) == 0 {
 		e.add("store", title, Good, found, "")
 		return
 	}
+	e.storeNotes(title, found, facts, notes)
+}
+
+// storeNotes tells of a record store that can be used, or will be, and what should be known.
+func (e *examination) storeNotes(title, found string, facts journal.Facts, notes []plan.Text) {
 	var out []string
 	for _, n := range notes {
-		out = append(out, n.In(lang))
+		out = append(out, n.In(string(e.l)))
 	}
 	result := Odd
 	if facts.Bad {

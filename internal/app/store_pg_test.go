@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -232,5 +233,21 @@ func TestAnUpgradeLooksAtTheStore(t *testing.T) {
 		if k := checked(t, ExamineUpgrade(t.Context(), o.Lang, o.Config, "test"), "store"); k.Result != c.result || !strings.Contains(k.Found, c.found) {
 			t.Errorf("after %s: %+v, want %s", c.change, k, c.found)
 		}
+	}
+	// Larger than any disk's free space, as a file that has holes and says nothing of its pages.
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM goose_db_version WHERE version_id > 5; PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(make([]byte, 4), 92)
+	if err = errors.Join(err, f.Truncate(8<<40), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if k := checked(t, ExamineUpgrade(t.Context(), o.Lang, o.Config, "test"), "store"); k.Result != Bad || !strings.Contains(k.Found, "an older muster wrote it (schema 5") || !strings.Contains(k.WayOut, "first copies the file") {
+		t.Errorf("without room: %+v", k)
 	}
 }

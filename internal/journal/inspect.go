@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -67,9 +64,14 @@ func (f Facts) Text() plan.Text {
 	return out
 }
 
-// Inspect looks at a record store and changes nothing but its ping. An older schema is told.
+// Inspect looks at a record store and changes nothing but its ping. An older schema is told, with whether there is room
+// to bring it up to date.
 func Inspect(ctx context.Context, url string, more ...Option) (_ Facts, err error) {
-	s, err := openURL(ctx, url, append(more, AsItIs())...)
+	var older Facts
+	s, err := openURL(ctx, url, append(more, AsItIs(), func(o *options) { o.older = &older })...)
+	if errors.Is(err, ErrOlder) {
+		return older, err
+	}
 	if err != nil {
 		return Facts{}, err
 	}
@@ -111,11 +113,11 @@ func (f *sqliteFile) facts(ctx context.Context, db *sql.DB, out *Facts) error {
 			out.Size += info.Size()
 		}
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(f.path), &st); err != nil {
+	free, err := f.free()
+	if err != nil {
 		return err
 	}
-	out.Free = int64(st.Bavail) * int64(st.Bsize)
+	out.Free = free
 	if out.Free < 2*out.Size {
 		out.Notes = append(out.Notes, plan.Say("An upgrade first copies the file: free %d MB beside it before", "更新時にファイルのコピーを作成します。事前に %d MB 以上の空きを確保してください", 2*out.Size/mega+1))
 	}

@@ -216,6 +216,32 @@ func TestAFileIsSavedBeforeItsSchemaChanges(t *testing.T) {
 	s.Close()
 	older := func() { sqliteExec(t, path, "DELETE FROM goose_db_version WHERE version_id > 4") }
 	older()
+	// Where there is no room for the copy, the look before an upgrade says so, and a start refuses before it writes.
+	looked := func(free int64) journal.Facts {
+		t.Helper()
+		facts, err := journal.Inspect(t.Context(), "sqlite:"+path, journal.FreeBeside(free))
+		if !errors.Is(err, journal.ErrOlder) {
+			t.Errorf("with %d bytes free: %v", free, err)
+		}
+		return facts
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := looked(info.Size() - 1<<14); !f.Bad || len(f.Notes) != 1 || !strings.Contains(f.Notes[0].EN, "or it is refused") {
+		t.Errorf("without room: %+v", f)
+	}
+	if f := looked(info.Size() * 3 / 2); f.Bad || len(f.Notes) != 1 || !strings.Contains(f.Notes[0].EN, "little is left") {
+		t.Errorf("with little room: %+v", f)
+	}
+	if f := looked(3 * info.Size()); f.Bad || len(f.Notes) != 0 {
+		t.Errorf("with room: %+v", f)
+	}
+	_, err = journal.Open(t.Context(), "sqlite:"+path, journal.FreeBeside(1<<14))
+	if _, serr := os.Stat(path + ".schema-4"); err == nil || !strings.Contains(err.Error(), "free some space and start again") || serr == nil {
+		t.Errorf("a start without room: %v, and beside it %v", err, serr)
+	}
 	// An upgrade that was cut off in the middle of its copy leaves no copy that anybody would take for one.
 	if err := os.WriteFile(path+".schema-4.part", []byte("half"), 0o600); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,8 @@ type options struct {
 	certificates *certificates
 	patience     time.Duration // of a try; 0 is the usual one
 	once         bool          // a server that is away is not tried again
+	older        *Facts        // hears what an upgrade of an older store has to know
+	free         func() (int64, error)
 }
 
 func (o options) tell(t plan.Text) {

@@ -40,7 +40,10 @@ func openSQLite(ctx context.Context, path string, o options) (_ *database, err e
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	own := &sqliteFile{path: path}
+	own := &sqliteFile{path: path, free: o.free}
+	if own.free == nil {
+		own.free = func() (int64, error) { return freeBeside(path) }
+	}
 	s := &database{dialect: own, where: path}
 	defer func() {
 		if err != nil {
@@ -64,6 +67,9 @@ func openSQLite(ctx context.Context, path string, o options) (_ *database, err e
 	}
 	s.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.write, sqliteSchema, o, own.backUp); err != nil {
+		if errors.Is(err, ErrOlder) && o.older != nil {
+			err = errors.Join(err, own.upgradable(ctx, s.write, o.older))
+		}
 		return nil, err
 	}
 	if s.read, err = sql.Open("sqlite", dsn(path, "busy_timeout(10000)", pageCache, "query_only(1)")); err != nil {
@@ -162,6 +168,7 @@ func lockDir(path string) (release func(), err error) {
 type sqliteFile struct {
 	path string
 	file os.FileInfo // as it was opened
+	free func() (int64, error)
 	part atomic.Pointer[os.File]
 }
 
