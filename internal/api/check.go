@@ -151,8 +151,8 @@ func (s *Server) readiness(ctx context.Context, p plan.Plan) (Readiness, error) 
 	return out, nil
 }
 
-// DueChecks lists the scenarios whose newest check is older than every, or missing. A
-// tabletop needs nothing that could be checked.
+// DueChecks lists the scenarios whose newest check is older than every, or missing, or from further ahead: a clock
+// that was ahead was set right. A tabletop needs nothing that could be checked.
 func (s *Server) DueChecks(ctx context.Context, every time.Duration) (due []string, err error) {
 	list, err := s.Plans.Scenarios()
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Server) DueChecks(ctx context.Context, every time.Duration) (due []stri
 		if err != nil {
 			return nil, err
 		}
-		if len(newest) == 0 || s.now().Sub(newest[0].StartedAt) >= every {
+		if len(newest) == 0 || s.now().Sub(newest[0].StartedAt).Abs() >= every {
 			due = append(due, sc.Name)
 		}
 	}

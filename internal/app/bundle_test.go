@@ -305,6 +305,10 @@ func TestABundleThatIsNotInPlaceIsNotTheNewest(t *testing.T) {
 	now := time.Now()
 	old := api.Bundle{ID: "old", MadeAt: now.Add(-3 * 24 * time.Hour)}
 	begun := api.Bundle{ID: "begun", MadeAt: now, Begun: true}
+	stale := api.Bundle{ID: "stale", MadeAt: now.Add(-30 * 24 * time.Hour)}
+	// By a clock that was ahead and was set right since.
+	ahead, halfAhead := api.Bundle{ID: "ahead", MadeAt: now.Add(400 * 24 * time.Hour)}, api.Bundle{ID: "half", MadeAt: now.Add(500 * 24 * time.Hour), Begun: true}
+	drift := api.Bundle{ID: "drift", MadeAt: now.Add(5 * time.Minute)}
 	for _, c := range []struct {
 		list   []api.Bundle
 		result Result
@@ -313,6 +317,10 @@ func TestABundleThatIsNotInPlaceIsNotTheNewest(t *testing.T) {
 		{[]api.Bundle{old}, Good, "the newest, old, is 3 day(s) old"},
 		{[]api.Bundle{begun, old}, Odd, "the newest, old, is 3 day(s) old; begun, begun since"},
 		{[]api.Bundle{begun}, Odd, "none was put in place"},
+		{[]api.Bundle{ahead, stale}, Odd, "the newest, stale, is 30 day(s) old"},
+		{[]api.Bundle{halfAhead, ahead, old}, Good, "the newest, old, is 3 day(s) old"},
+		{[]api.Bundle{halfAhead, ahead}, Odd, "ahead has a time that is still to come"},
+		{[]api.Bundle{drift}, Good, "the newest, drift, is 0 day(s) old"},
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
