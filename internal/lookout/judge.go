@@ -60,7 +60,7 @@ func (j *Judge) count(k seenKey, most int, at time.Time) int {
 	}
 	kept := times[:0]
 	for _, t := range times {
-		if at.Sub(t) < Window {
+		if within(at, t, Window) {
 			kept = append(kept, t)
 		}
 	}
@@ -74,7 +74,7 @@ func (j *Judge) count(k seenKey, most int, at time.Time) int {
 // evict drops what is over, and else an arbitrary one.
 func (j *Judge) evict(now time.Time) {
 	for k, times := range j.seen {
-		if now.Sub(times[len(times)-1]) >= Window {
+		if !within(now, times[len(times)-1], Window) {
 			delete(j.seen, k)
 		}
 	}

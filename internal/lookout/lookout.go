@@ -188,7 +188,7 @@ func (l *Lookout) look(ctx context.Context, thorough bool) error {
 			l.after = a.Position
 			l.recent = append(l.recent, seenAt{a.Position, a.At})
 		}
-		for len(l.recent) > 0 && l.o.Now().Sub(l.recent[0].at) >= Window {
+		for len(l.recent) > 0 && !within(l.o.Now(), l.recent[0].at, Window) {
 			l.cursor, l.recent = l.recent[0].position, l.recent[1:]
 		}
 		if len(entries) == 0 {
@@ -216,7 +216,11 @@ func (l *Lookout) reads(d journal.Document, out any) bool {
 
 // raise makes an alarm of what was found, or adds it to the one that goes on.
 func (l *Lookout) raise(ctx context.Context, f Found) error {
-	at, now := f.Entry.At, l.o.Now()
+	now := l.o.Now()
+	at := f.Entry.At
+	if at.After(now) {
+		at = now // an alarm with a time that is still to come would hold up the next until then
+	}
 	if now.Sub(at) > tellAgain {
 		return nil // the years before an upgrade are read once, and quickly
 	}
@@ -238,8 +242,8 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 		switch {
 		case found && f.Entry.Position <= a.Through:
 			return nil // another server was faster, or this one before a restart
-		case found && at.Sub(a.Last) < quiet && at.Sub(a.At) < tellAgain:
-			if at.Sub(a.Last) < Window {
+		case found && within(at, a.Last, quiet) && within(at, a.At, tellAgain):
+			if within(at, a.Last, Window) {
 				return nil // it goes on; how exactly is in the log
 			}
 			a.Last, a.Through, a.Count = at, f.Entry.Position, a.Count+1
@@ -287,6 +291,10 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 	}
 }
 
+// within reports whether two times are so close. What was noted by a clock that was ahead, and was set right since, is not:
+// it must count no longer than the rest. Servers' clocks may drift.
+func within(now, at time.Time, d time.Duration) bool { return now.Sub(at).Abs() < d }
+
 func (l *Lookout) count(k Kind) {
 	if l.o.Raised != nil {
 		l.o.Raised(k)
@@ -295,17 +303,17 @@ func (l *Lookout) count(k Kind) {
 
 // room reports whether people can be told of one more of its kind.
 func (l *Lookout) room(r Rule, now time.Time) bool {
-	l.hour[r.Kind] = slices.DeleteFunc(l.hour[r.Kind], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	l.hour[r.Kind] = slices.DeleteFunc(l.hour[r.Kind], func(t time.Time) bool { return !within(now, t, time.Hour) })
 	return len(l.hour[r.Kind]) < r.most()
 }
 
 // another reports whether what there is no room for is another one than was counted within the hour.
 func (l *Lookout) another(id string, now time.Time) bool {
-	if at, counted := l.past[id]; counted && now.Sub(at) < quiet {
+	if at, counted := l.past[id]; counted && within(now, at, quiet) {
 		return false
 	}
 	if len(l.past) >= mostKeys {
-		maps.DeleteFunc(l.past, func(_ string, at time.Time) bool { return now.Sub(at) >= quiet })
+		maps.DeleteFunc(l.past, func(_ string, at time.Time) bool { return !within(now, at, quiet) })
 	}
 	if len(l.past) >= mostKeys {
 		return false // the figure is bounded as well
@@ -376,7 +384,7 @@ func (l *Lookout) tidy(ctx context.Context) error {
 			if err := l.o.Store.DropDocument(ctx, kindAlarm, d.ID); err != nil {
 				return err
 			}
-		case a.Told.IsZero() && now.Sub(a.Telling) > overdue && now.Sub(a.At) < tellAgain:
+		case a.Told.IsZero() && !within(now, a.Telling, overdue) && now.Sub(a.At) < tellAgain:
 			a.Telling, a.Again = now.UTC(), true
 			if d.Body, err = json.Marshal(a); err != nil {
 				return err

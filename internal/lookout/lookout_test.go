@@ -2,6 +2,7 @@ package lookout_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -335,6 +336,56 @@ func TestWhoWasNotReachedIsToldLater(t *testing.T) {
 	if n := w.raised(lookout.CrossSite); n != 1 {
 		t.Errorf("raised %d times", n)
 	}
+}
+
+// After a clock that was ahead is set right, what was not told is told at once, what happens again is another alarm,
+// and what was entered meanwhile counts for nothing that happens now.
+func TestAClockThatIsSetBackMutesNoAlarm(t *testing.T) {
+	const ahead = 400 * 24 * time.Hour
+	w := newWorld(t)
+	w.fail = errors.New("the mail server is away")
+	stop := w.server()
+	w.later(ahead)
+	altered := journal.Access{Act: lookout.ActEvidence, Object: "run-1", Outcome: lookout.OutAltered}
+	for range lookout.Often - 1 {
+		w.note(guess("192.0.2.1"))
+	}
+	w.note(altered)
+	w.wait(lookout.Evidence, 1)
+	log, err := w.store.Accesses(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	w.later(-ahead)
+	w.mu.Lock()
+	w.fail = nil
+	w.mu.Unlock()
+	w.server()
+	w.tellings(lookout.Evidence, 1)
+	waittest.Eventually(t, time.Minute, func() string {
+		var c struct{ After int64 }
+		d, err := w.store.Document(t.Context(), "lookout", "lookout")
+		if err == nil {
+			err = json.Unmarshal(d.Body, &c)
+		}
+		if err != nil || c.After < log[len(log)-1].Position {
+			return fmt.Sprintf("a restart begins after %d, %v, and looks at what is long over", c.After, err)
+		}
+		return ""
+	})
+	w.note(altered)
+	w.wait(lookout.Evidence, 2)
+	w.tellings(lookout.Evidence, 2)
+	w.note(guess("192.0.2.1"))
+	w.flush("a")
+	if n := w.raised(lookout.Guessing); n != 0 {
+		t.Errorf("%d alarms of one failure", n)
+	}
+	for range lookout.Often - 1 {
+		w.note(guess("192.0.2.1"))
+	}
+	w.wait(lookout.Guessing, 1)
 }
 
 // Anybody can claim to be another site's page: only in a signed-in browser it is one.
