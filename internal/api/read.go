@@ -185,6 +185,7 @@ const (
 	EvidenceRows         = "made anew from the record: "
 	EvidenceSomeUnsealed = "not all can be sealed: "
 	EvidenceHoldsUnknown = "legal holds to be confirmed: "
+	EvidenceClock        = "the clock is in doubt since: "
 )
 
 // sealing says how it stands with evidence, and with each place that copies go to.
@@ -207,6 +208,9 @@ func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 	}
 	if st.HoldsUnknown && st.Trouble == "" {
 		return EvidenceHoldsUnknown + holdsUnknown(lang(ctx)), places
+	}
+	if st.ClockDoubted != nil && st.Trouble == "" {
+		return EvidenceClock + st.ClockDoubted.UTC().Format(time.RFC3339), places
 	}
 	return cmp.Or(st.Trouble, "ok"), places
 }

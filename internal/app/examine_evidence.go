@@ -38,6 +38,9 @@ func (e *examination) evidence(serves *api.Health) {
 	case strings.HasPrefix(serves.Evidence, api.EvidenceHoldsUnknown):
 		e.add("evidence", title, Bad, e.t("nothing is erased or removed: a lost server had its legal holds in its own log alone", "失われたサーバーが法的保全を自身の台帳だけに残していたため、何も消去・削除しません"),
 			e.t("Hold again what was held (`muster evidence hold RUN --reason ...`), then: `muster evidence confirm-holds --reason ...`", "保全していたものを改めて保全し（`muster evidence hold 実施 --reason ...`）、`muster evidence confirm-holds --reason ...` を実行してください"))
+	case strings.HasPrefix(serves.Evidence, api.EvidenceClock):
+		e.add("evidence", title, Odd, e.t("nothing is erased or removed for its time since %s: the clock may be ahead, as no server had seen it for two days, or it leapt", "2日間どのサーバーも時計を確認していないか、時計が先に飛んだため、%s から、期限による消去・削除をしていません", strings.TrimPrefix(serves.Evidence, api.EvidenceClock)),
+			e.t("See that the machine's clock is right, and leave the server running: after 24 hours in all, with no two days between, it goes on by itself", "マシンの時計が正しいことを確認し、サーバーを稼働させておいてください。停止が2日を超えることなく、稼働が合計24時間になれば、自動で再開します"))
 	default:
 		e.add("evidence", title, Bad, e.t("runs that ended can't be sealed: %s", "終了した実施を封印できません: %s", serves.Evidence),
 			e.t("Their outcome stands, and they are sealed by themselves as soon as it works again; `muster evidence list` says which wait", "実施の結果には影響しません。復旧次第、自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))

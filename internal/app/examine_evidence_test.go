@@ -35,6 +35,7 @@ func TestTheDoctorTellsWhatIsTheMatterWithEvidence(t *testing.T) {
 		{api.EvidenceRows + "outcome of run r1: verdict", "made anew from it: outcome of run r1: verdict", "find out who", Bad},
 		{api.EvidenceSomeUnsealed + "run r2: no plan", "can't be sealed, while others are: run r2: no plan", "a copy of the store still has", Bad},
 		{api.EvidenceHoldsUnknown + "Nothing is erased", "nothing is erased or removed", "muster evidence confirm-holds", Bad},
+		{api.EvidenceClock + "2026-11-27T03:00:00Z", "nothing is erased or removed for its time since 2026-11-27T03:00:00Z", "24 hours in all", Odd},
 		{"no space left on device", "runs that ended can't be sealed: no space left", "sealed by themselves", Bad},
 	} {
 		e := &examination{l: i18n.EN, c: c}

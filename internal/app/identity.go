@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/identity"
 )
 
@@ -32,7 +33,11 @@ func (s *server) tidyIdentity(ctx context.Context) {
 	tick := time.NewTicker(24 * time.Hour)
 	defer tick.Stop()
 	for {
-		if err := s.identity.Tidy(ctx, s.o.Config.Identity.LogKept); err != nil && ctx.Err() == nil {
+		believed, err := keep.ClockBelieved(ctx, s.store, time.Now())
+		if err == nil {
+			err = s.identity.Tidy(ctx, s.o.Config.Identity.LogKept, believed)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.o.Log.Warn("old sessions and access log entries could not be erased", "err", err)
 		}
 		select {

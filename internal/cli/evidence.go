@@ -118,6 +118,9 @@ func (c *command) standing(e api.Evidence) {
 		c.say("muster: was not what the sealed record gives, and was made anew from it: %s", "muster: 封印済みの記録から求めた内容と異なっていたため、記録から作り直しました: %s", row.In(string(c.lang)))
 	}
 	c.holdsUnknown(e.HoldsUnknown)
+	if e.ClockDoubted != nil {
+		c.say("muster: nothing is erased or removed for its time since %s: the clock may be ahead; muster doctor says what to do", "muster: 時計が進んでいる可能性があるため、%s から、期限による消去・削除をしていません。対処は muster doctor で確認してください", c.stamp(*e.ClockDoubted))
+	}
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)
 	}

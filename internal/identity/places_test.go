@@ -41,7 +41,7 @@ func TestPlacesAreErased(t *testing.T) {
 	if err != nil || len(before) != 4 {
 		t.Fatalf("%d documents, want 4: %v", len(before), err)
 	}
-	if err := s.Tidy(t.Context(), 0); err != nil {
+	if err := s.Tidy(t.Context(), 0, true); err != nil {
 		t.Fatal(err)
 	}
 	docs, err := w.store.DocumentsOf(t.Context(), "places")

@@ -35,66 +35,121 @@ const (
 )
 
 // ErrClock: a clock that is ahead would have all of it erased, for good.
-var ErrClock = errors.New("nothing is erased or removed now: the clock may be ahead, as it leapt or nobody saw it for two days; it is gone by after a day")
+var ErrClock = errors.New("nothing is erased or removed now: the clock may be ahead, as it leapt or nobody saw it for two days; it is gone by after a day of the server's own time")
 
 // believed is what is known of the wall clock. What is removed for its time is gone for good, and a clock
 // that is years ahead at a start would have all of it removed at once.
 type believed struct {
+	clockDoc
 	looked  bool
-	doubted bool
-	since   time.Duration // by Up, of the doubt
-	at      time.Time     // at the last look
+	at      time.Time // at the last look
 	up      time.Duration
-	seen    time.Time // in the record store: when it was right
+	noted   time.Duration // by Up, when the doubt was last put into the record store
 	version int64
 }
 
+// clockDoc is in the record store, so that a server that never runs for a day in one piece comes to believe its clock as well.
 type clockDoc struct {
-	Seen time.Time `json:"seen"`
+	Seen time.Time `json:"seen"` // when it was right
+	// Doubted is since when it is not gone by, as it says itself; zero is not at all. Gone is how long processes have run
+	// meanwhile with a clock that went on by itself, up to Looked.
+	Doubted time.Time     `json:"doubted,omitzero"`
+	Gone    time.Duration `json:"gone,omitempty"`
+	Looked  time.Time     `json:"looked,omitzero"`
+}
+
+// doubtNoted is how often the doubt is put into the record store.
+const doubtNoted = 10 * time.Minute
+
+// ClockBelieved reports whether the clock can be gone by for what is for good, as whoever keeps a record store's
+// evidence has it.
+func ClockBelieved(ctx context.Context, store journal.Documents, now time.Time) (bool, error) {
+	c, _, err := readClock(ctx, store)
+	return err == nil && now.Sub(c.Seen) <= unseenFor, err
+}
+
+func readClock(ctx context.Context, store journal.Documents) (c clockDoc, version int64, err error) {
+	d, err := store.Document(ctx, docKind, clockID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return c, 0, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(d.Body, &c)
+	}
+	return c, d.Version, err
 }
 
 // believe reports whether the clock can be gone by for what is for good. k.mu is held and the log open.
 func (k *Keeper) believe(ctx context.Context) (bool, error) {
 	now, up, c := k.now(), k.o.Up(), &k.clock
-	if !c.looked {
-		d, err := k.o.Store.Document(ctx, docKind, clockID)
-		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+	note := false
+	doubt := func() {
+		c.Doubted, c.Gone, note = notAfter(c.Doubted, now), 0, true
+		if c.Doubted.IsZero() {
+			c.Doubted = now
+		}
+	}
+	went := up - c.up
+	leapt := now.Sub(c.at) - went
+	switch {
+	case !c.looked:
+		doc, version, err := readClock(ctx, k.o.Store)
+		if err != nil {
 			return false, err
 		}
-		var doc clockDoc
-		if err == nil {
-			if err := json.Unmarshal(d.Body, &doc); err != nil {
-				return false, err
-			}
+		c.clockDoc, c.version, c.looked = doc, version, true
+		if off := now.Sub(c.Looked); now.Sub(c.Seen) > unseenFor && (c.Doubted.IsZero() || off < -leap || off > unseenFor) {
+			doubt()
 		}
-		c.looked, c.seen, c.version = true, doc.Seen, d.Version
-		if now.Sub(c.seen) > unseenFor {
-			c.doubted, c.since = true, up
-		}
-	} else if !c.doubted && now.Sub(c.at)-(up-c.up) > leap {
-		c.doubted, c.since = true, up
+	case c.Doubted.IsZero() && leapt > leap, !c.Doubted.IsZero() && leapt.Abs() > leap:
+		doubt()
+	case !c.Doubted.IsZero():
+		c.Gone += went
 	}
 	c.at, c.up = now, up
-	if c.doubted && (up-c.since >= doubtFor || now.Sub(c.seen)-(up-c.since) <= unseenFor) {
-		c.doubted = false // it went on by itself for a day, or was set back
+	if !c.Doubted.IsZero() && c.Gone < doubtFor && now.Sub(c.Seen)-c.Gone > unseenFor {
+		k.clockDoubted(c.Doubted, now)
+		if !note && up-c.noted < doubtNoted {
+			return false, nil
+		}
+		c.Looked = now
+		return false, k.noteClock(ctx, c.clockDoc)
 	}
-	if c.doubted {
-		return false, nil
-	}
-	if off := now.Sub(c.seen); off.Abs() < leap {
+	// It went on by itself for a day, or was set back.
+	if c.Doubted.IsZero() && now.Sub(c.Seen).Abs() < leap {
 		return true, nil
 	}
-	body, err := json.Marshal(clockDoc{now})
-	if err != nil {
+	if err := k.noteClock(ctx, clockDoc{Seen: now}); err != nil {
 		return false, err
 	}
-	d, err := k.o.Store.PutDocument(ctx, journal.Document{Kind: docKind, ID: clockID, Version: c.version, ChangedAt: now, Body: body})
+	k.clockDoubted(time.Time{}, now)
+	return true, nil
+}
+
+// noteClock puts what is known of the clock into the record store.
+func (k *Keeper) noteClock(ctx context.Context, doc clockDoc) error {
+	c := &k.clock
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	d, err := k.o.Store.PutDocument(ctx, journal.Document{Kind: docKind, ID: clockID, Version: c.version, ChangedAt: c.at, Body: body})
 	if errors.Is(err, journal.ErrChanged) {
 		c.looked = false // another server's: it is looked at anew
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	c.seen, c.version = now, d.Version
-	return true, nil
+	c.clockDoc, c.version, c.noted = doc, d.Version, c.up
+	return nil
+}
+
+// clockDoubted has a doubt that lasts in the status.
+func (k *Keeper) clockDoubted(since, now time.Time) {
+	k.told.Lock()
+	defer k.told.Unlock()
+	k.status.ClockDoubted = nil
+	if !since.IsZero() && now.Sub(since) > unseenFor {
+		k.status.ClockDoubted = &since
+	}
 }

@@ -107,3 +107,53 @@ func TestAClockFarAheadRemovesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A server that is up for hours a day believes its clock when it has gone on for a day in all; until then, once that lasts,
+// the status says so. One that nobody saw for two days again begins anew.
+func TestADayInPiecesIsADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	up := time.Duration(0)
+	w.o.Up = func() time.Duration { return up }
+	w.k.Close()
+	t.Cleanup(func() { w.k.Close() })
+	began := w.clock()
+	w.ended("tokyo-loss-1", run.Drill)
+	// runs is a process of so many hours, and then none.
+	runs := func(hours int, off time.Duration, want error) *time.Time {
+		t.Helper()
+		up = 0
+		w.k = New(w.o)
+		w.round()
+		for range hours {
+			w.pass(time.Hour)
+			up += time.Hour
+			w.round()
+		}
+		if err := w.k.Erasing(t.Context(), "tokyo-loss-1", []string{"answers/a.json"}, "", "", "they have served"); !errors.Is(err, want) {
+			t.Errorf("after %s: %v, want %v", w.clock().Sub(began), err, want)
+		}
+		if ok, err := ClockBelieved(t.Context(), w.store, w.clock()); err != nil || ok != (want == nil) {
+			t.Errorf("after %s: believed %v, %v", w.clock().Sub(began), ok, err)
+		}
+		s := w.k.Status()
+		w.k.Close()
+		w.pass(off)
+		return s.ClockDoubted
+	}
+	runs(1, 60*time.Hour, nil)
+	doubted := w.clock()
+	for range 2 {
+		if s := runs(9, 15*time.Hour, ErrClock); s != nil {
+			t.Errorf("told after %s already", w.clock().Sub(doubted))
+		}
+	}
+	w.pass(40 * time.Hour) // 55 h in all
+	if s := runs(9, 15*time.Hour, ErrClock); s == nil || !s.Equal(doubted) {
+		t.Errorf("in doubt since %v, want %s", s, doubted)
+	}
+	runs(9, 15*time.Hour, ErrClock)
+	if s := runs(6, time.Hour, nil); s != nil {
+		t.Errorf("gone by, and told as in doubt since %s", s)
+	}
+}

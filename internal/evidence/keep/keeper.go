@@ -98,8 +98,10 @@ type Status struct {
 	Sealed      int    `json:"sealed"` // runs
 	Held        int    `json:"held"`
 	// HoldsUnknown: nothing is erased or removed until somebody says that what a lost server held is held again.
-	HoldsUnknown bool     `json:"holds_unknown,omitempty"`
-	Waiting      []string `json:"waiting"` // runs that ended and are not sealed yet
+	HoldsUnknown bool `json:"holds_unknown,omitempty"`
+	// ClockDoubted is since when, for over two days, nothing is erased or removed for its time.
+	ClockDoubted *time.Time `json:"clock_doubted,omitempty"`
+	Waiting      []string   `json:"waiting"` // runs that ended and are not sealed yet
 	// OldestEnded is when the one of them ended that has waited longest.
 	OldestEnded *time.Time `json:"oldest_ended,omitempty"`
 	SealedAt    *time.Time `json:"sealed_at,omitempty"`

@@ -63,7 +63,7 @@ func (w *world) seen() {
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		w.t.Fatal(err)
 	}
-	if _, err := w.store.PutDocument(w.t.Context(), journal.Document{Kind: docKind, ID: clockID, Version: d.Version, Body: encode(w.t, clockDoc{w.clock()})}); err != nil {
+	if _, err := w.store.PutDocument(w.t.Context(), journal.Document{Kind: docKind, ID: clockID, Version: d.Version, Body: encode(w.t, clockDoc{Seen: w.clock()})}); err != nil {
 		w.t.Fatal(err)
 	}
 }
