@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -27,6 +28,11 @@ func (r *response) comeHome(ctx workflow.Context) {
 	if len(away) == 0 {
 		return
 	}
+	rests := len(away) > 1 && slices.ContainsFunc(away, func(s *system) bool { return len(s.plan.DependsOn) > 0 }) &&
+		workflow.GetVersion(ctx, changeHomeInOrder, workflow.DefaultVersion, 1) == 1
+	if rests {
+		away = slices.DeleteFunc(r.dependedOnFirst(), func(s *system) bool { return !s.moved() })
+	}
 	r.home, r.stopHome = workflow.WithCancel(ctx)
 	_ = r.lead(ctx, run.Failback, func(ctx workflow.Context) (run.Outcome, string) {
 		r.homeOpen = true
@@ -41,8 +47,13 @@ func (r *response) comeHome(ctx workflow.Context) {
 			if s.homeChoice == run.Stay {
 				continue
 			}
+			if d := r.restsOnFailed(s); d != nil && rests && !walk {
+				r.stayBeside(ctx, s, d)
+				continue
+			}
 			if why := r.bringHome(ctx, s); why != "" {
 				outcome, reason = run.Failed, why
+				s.homeFailed = true
 				switch {
 				case walk: // what was only read leaves nothing half-way
 				case r.homeAborted && s.home != nil && s.home.Outcome != run.Passed:
@@ -81,6 +92,75 @@ func (r *response) stayInstead(ctx workflow.Context, s *system) {
 	s.homeChoice = run.Stay
 	r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: r.abort.By, Via: r.abort.Via,
 		Reason: both("aborted before its return began: %s", "切戻しの開始前に中止：%s", plan.Apart(r.abort.Reason)), Data: run.Encode(made)})
+}
+
+// dependedOnFirst orders the run's systems so that each comes after those that it depends on; else as the plan has them.
+func (r *response) dependedOnFirst() []*system {
+	var out, seen []*system
+	var visit func(*system)
+	visit = func(s *system) {
+		if slices.Contains(seen, s) {
+			return
+		}
+		seen = append(seen, s)
+		for _, d := range r.systems {
+			if slices.Contains(s.plan.DependsOn, d.plan.Name) {
+				visit(d)
+			}
+		}
+		out = append(out, s)
+	}
+	for _, s := range r.systems {
+		visit(s)
+	}
+	return out
+}
+
+// restsOnFailed finds the system that s depends on, also by way of others, and whose way home failed; nil without.
+func (r *response) restsOnFailed(s *system) *system {
+	var seen []*system
+	var find func(*system) *system
+	find = func(s *system) *system {
+		seen = append(seen, s)
+		for _, d := range r.systems {
+			if !slices.Contains(s.plan.DependsOn, d.plan.Name) || slices.Contains(seen, d) {
+				continue
+			}
+			if d.homeFailed {
+				return d
+			}
+			if f := find(d); f != nil {
+				return f
+			}
+		}
+		return nil
+	}
+	return find(s)
+}
+
+// stayBeside leaves a system away since one that it depends on did not come home, and says so. A drill owes its return, so that its
+// lock is left to people; a response leaves it in service where it is.
+func (r *response) stayBeside(ctx workflow.Context, s, d *system) {
+	s.homeChoice = run.Stay
+	why := both("it depends on %s, which did not come home, so it was not moved", "依存先の %s の切戻しが完了していないため、移動していない", d.plan.Name)
+	switch {
+	case r.in.Kind == run.Response:
+		r.log.add(ctx, run.Event{Kind: run.FindingOpened, Phase: run.Failback, System: s.plan.Name, By: run.Engine,
+			Data: run.Encode(run.Finding{ID: "away-" + s.plan.Name, Kind: run.FindingCleanUp, System: s.plan.Name, Detail: why})})
+	case s.unclean == "":
+		s.unclean = why
+	}
+	on, at := d.title(), siteName(r.plan, s.plan.Alternate)
+	r.tell(ctx, r.everybody(), fmt.Sprintf("%s is not brought home: it depends on %s, which did not come home. It stays at %s.", s.title().EN, on.EN, at.EN),
+		fmt.Sprintf("%sは切戻しません。依存先の%sの切戻しが完了していないためです。%sにとどまります。", s.title().JA, on.JA, at.JA))
+}
+
+// title is a system as people call it.
+func (s *system) title() plan.Text {
+	if s.plan.Title == (plan.Text{}) {
+		return plan.Text{EN: s.plan.Name, JA: s.plan.Name}
+	}
+	return s.plan.Title
 }
 
 // chooseHome settles for each system whether it returns. A drill follows the plan's

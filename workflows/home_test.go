@@ -192,6 +192,79 @@ func TestAnAbortOnTheWayHomeLeavesTheNextSystemsAway(t *testing.T) {
 	}
 }
 
+// Where a system did not come home, or two sides may take writes there, what depends on it is not moved, also by way of
+// another; what does not goes home. A response leaves it in service and lets it go; a drill, which owes its return, keeps it.
+func TestWhatDependsOnASystemThatDidNotComeHomeStaysAway(t *testing.T) {
+	refused := fault{before: temporal.NewNonRetryableApplicationError("tokyo is gone again", plan.ErrRefused, nil)}
+	for name, c := range map[string]struct {
+		kind run.Kind
+		how  func(*world)
+		kept int
+	}{
+		"a response": {run.Response, func(w *world) {
+			w.onEvent = wrapped(w.onEvent, func(e run.Event) {
+				if e.Kind == run.StepEnded && e.Step == "switchover" {
+					w.osaka = "primary"
+				}
+			})
+		}, 1},
+		"a drill": {run.Drill, func(w *world) { w.faults["world.switchover"] = []fault{refused} }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			systems := func(p *plan.Plan) {
+				for _, s := range []plan.System{{Name: "desk", DependsOn: []string{"shop"}}, {Name: "shop", DependsOn: []string{"orders"}}, {Name: "wiki"}} {
+					s.Home, s.Alternate, s.Drillable, s.Failover, s.Failback = "tokyo", "osaka", []run.Depth{run.Live}, s.Name+"-failover", s.Name+"-failback"
+					for _, way := range []string{s.Failover, s.Failback} {
+						p.Runbooks = append(p.Runbooks, plan.Runbook{Name: way, System: s.Name, Steps: []plan.Step{effect(way, "world.check")}})
+					}
+					p.Systems = slices.Insert(p.Systems, len(p.Systems)-1, s)
+				}
+			}
+			in := drill(t, systems)
+			if c.kind == run.Response {
+				w = newWorld(t)
+				in = homeward(t, w, systems)
+				goHome(w)
+				holdDone(w)
+			}
+			c.how(w)
+			w.atEvent(run.RunEnded, "", func() {
+				for _, e := range w.find(run.LockKept) {
+					w.update(workflows.SwitchID(e.System), workflows.UpdateRelease, workflows.Control{By: "sato", Reason: "looked at"}, nil)
+				}
+			})
+			w.run(in)
+			for id, home := range map[string]bool{"desk-failback": false, "shop-failback": false, "wiki-failback": true} {
+				if e := w.step(id); (e.Outcome == run.Passed) != home {
+					t.Errorf("%s ended %q", id, e.Outcome)
+				}
+			}
+			told, stays := "", []string{}
+			for _, e := range w.find(run.MessageSent) {
+				if e.Phase == run.Failback {
+					told += string(e.Data)
+				}
+			}
+			if !strings.Contains(told, "shop is not brought home: it depends on orders") || !strings.Contains(told, "deskは切戻しません") || strings.Contains(told, "wiki") {
+				t.Errorf("people were told %s", told)
+			}
+			why := "depends on orders, which did not come home"
+			for _, e := range append(w.find(run.FindingOpened), w.find(run.LockKept)...) {
+				if strings.Contains(string(e.Data)+e.Reason, why) {
+					stays = append(stays, e.System)
+				}
+			}
+			if slices.Sort(stays); !slices.Equal(stays, []string{"desk", "shop"}) {
+				t.Errorf("the record says so of %v", stays)
+			}
+			if got, kept := w.state(), w.find(run.LockKept); got != run.CleanUpIncomplete || len(kept) != c.kept {
+				t.Errorf("state = %s, locks kept: %+v", got, kept)
+			}
+		})
+	}
+}
+
 // What came home before the abort is looked at like any other way home, and is not undone.
 func TestAnAbortAfterTheSwitchHomeLeavesItHome(t *testing.T) {
 	w := newWorld(t)

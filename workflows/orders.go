@@ -146,10 +146,7 @@ func (r *response) tellRecovery(ctx workflow.Context, s *system, book plan.Runbo
 	if len(roles) == 0 || r.plan.Scenario.Simulate != nil || !ordersTold(ctx) {
 		return
 	}
-	title := s.plan.Title
-	if title == (plan.Text{}) {
-		title = plan.Text{EN: s.plan.Name, JA: s.plan.Name}
-	}
+	title := s.title()
 	to := slices.DeleteFunc(r.holders(roles), func(id string) bool { return r.absent[id] })
 	if len(to) > 0 {
 		r.tellToAck(ctx, to, fmt.Sprintf("The recovery of %s is ordered; steps of it are for you.", title.In("en")),

@@ -278,6 +278,8 @@ const (
 	changeRevisedWhileHeld = "revised-while-held"
 	// changeUntoldLeft: a recovery that does not say what it left is not as found.
 	changeUntoldLeft = "untold-left"
+	// changeHomeInOrder: what is depended on comes home first, and what depends on it stays where that failed.
+	changeHomeInOrder = "home-in-order"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

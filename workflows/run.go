@@ -133,6 +133,7 @@ type system struct {
 	homeDecider     string
 	homeVia         string
 	homeIssuers     []string
+	homeFailed      bool      // it was to come home, and nobody has proven that it did
 	recovery        *Executed // nil until its runbook ended
 	home            *Executed
 	stated          map[string]bool // functions of which somebody has said how much is there

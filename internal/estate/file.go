@@ -63,7 +63,7 @@ type System struct {
 	Home         text                `json:"home" help:"Site at which it runs normally." ja:"平常時に稼働する拠点" is:"name"`
 	Alternate    text                `json:"alternate" help:"Site at which it can run instead." ja:"代わりに稼働できる拠点" is:"name" default:""`
 	Owner        text                `json:"owner" help:"Role that answers for it; it acknowledges the system's steps in a walkthrough, unless the step or its site says otherwise." ja:"システムに責任を持つ役割。手順書確認訓練では、ステップにも拠点にも指定がなければ、この役割がシステムのステップを確認する" is:"name" default:""`
-	DependsOn    []text              `json:"depends_on" help:"Systems that must be back before it." ja:"先に復旧している必要があるシステム" is:"name" default:""`
+	DependsOn    []text              `json:"depends_on" help:"Systems that must be back before it; they also come home before it." ja:"先に復旧している必要があるシステム。切戻しも先に行う" is:"name" default:""`
 	Objectives   Objectives          `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." ja:"復旧で達成すべき目標。設定のないものは「設定なし」と報告し、達成とはしない" default:""`
 	Drillable    []text              `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." ja:"訓練で触れてよい深さ。机上訓練と手順書確認訓練は何にも触れないため、常に許可される" enum:"tabletop,walkthrough,isolated,live" default:""`
 	Own          yamldoc.Value[bool] `json:"own" help:"Whether it is a part of this very muster: its server, engine, record store or a site's worker. A drill that strikes one begins while nothing else is under way, and gives way to a real response; it needs no runbook, since it has to come back by itself." ja:"muster自身の一部（サーバー、エンジン、記録の保存先、拠点ワーカー）かどうか。これを停止させる訓練は、ほかに進行中のものがないときだけ始まり、本番の対応に譲る。自力で復旧するはずのものなので、手順書は要らない" default:"false"`
