@@ -342,6 +342,12 @@ func TestButtonsAreForThoseWhoMayPressThem(t *testing.T) {
 				t.Errorf("%s finds the form %q: %v, want %v", c.who, act, got, want)
 			}
 		}
+		for _, form := range strings.Split(body, "<form")[1:] {
+			form, _, _ = strings.Cut(form, "</form>")
+			if buttons := strings.Split(form, "<button")[1:]; len(buttons) > 1 && !strings.HasPrefix(buttons[0], ` type="submit" disabled hidden`) {
+				t.Errorf("%s: Enter in a field presses the first of several buttons:\n%s", c.who, form)
+			}
+		}
 	}
 }
 

@@ -157,6 +157,14 @@ func TestTheFirstViewOfAPhoneIsSmall(t *testing.T) {
 	if n := value[int64](phone, `performance.getEntriesByType("resource").filter(e => !e.name.includes("/live")).reduce((n, e) => n + e.encodedBodySize, 0) + performance.getEntriesByType("navigation")[0].encodedBodySize`); n == 0 || n > 100_000 {
 		t.Errorf("the first load takes %d bytes, want less than 100 kB", n)
 	}
+	// Of the buttons of the safety check Enter presses none, wherever it is pressed.
+	value[bool](phone, `(() => { window.sent = 0; document.addEventListener("submit", e => { sent++; e.preventDefault(); }); document.querySelector("form[action$='/act/checkin'] details").open = true; return true; })()`)
+	for _, field := range []string{`input[value="online"]`, `input[name="phone"]`, `select[name="in_minutes"]`} {
+		phone.run(chromedp.Focus(chromedp.CSS(`form[action$="/act/checkin"] `+field)), chromedp.KeyEvent(kb.Enter))
+		if sent := value[int64](phone, "sent"); sent != 0 {
+			t.Errorf("Enter on %s sends the form", field)
+		}
+	}
 	if value[bool](phone, `[...document.querySelectorAll(".huge")].some(e => e.getBoundingClientRect().height < 44)`) {
 		t.Error("a button of the safety check is smaller than a thumb")
 	}
@@ -275,6 +283,8 @@ func TestActsWithoutAScriptAndByKeyboard(t *testing.T) {
 	b.byKeyboard(`form[action="/start"] button`, "")
 	b.says2("The run has started")
 	b.until2(func() bool { return b.there(`button[value="safe"]`) })
+	b.byKeyboard(`form[action$="/act/checkin"] summary`, "")
+	b.byKeyboard(`input[name="phone"]`, "090-0000-0000") // of several buttons, Enter in a field presses none
 	b.byKeyboard(`button[value="safe"]`, "")
 	b.says2("Your answer is recorded")
 	b.byKeyboard(`form[action$="/act/arrive"] button`, "")
@@ -285,6 +295,10 @@ func TestActsWithoutAScriptAndByKeyboard(t *testing.T) {
 	b.byKeyboard(`form[action$="/act/decide"] button`, "")
 	b.says2("The decision is recorded")
 	b.until2(func() bool { return b.there(`form[action$="/act/step"] button[value="done"]`) })
+	old := &world{t: t, url: h.url, ids: h.ids}
+	if res, body := old.browser("sato").post("/runs/small-1/act/step", "step", "announce", "system", "orders", "act", "done", "wait", "1", "key", "old"); res.StatusCode != http.StatusConflict || !strings.Contains(body, "out of date") {
+		t.Errorf("an answer to what a step waited for before: %s\n%s", res.Status, body)
+	}
 	b.byKeyboard(`form[action$="/act/step"] button[value="done"]`, "")
 	b.says2("Your word on the step is recorded")
 	b.until2(func() bool { return b.there(`form[action$="/act/confirm"]`) })
@@ -294,6 +308,19 @@ func TestActsWithoutAScriptAndByKeyboard(t *testing.T) {
 	r := h.report("small-1")
 	if r.People.Safe != 1 || r.People.Mustered != 1 || r.People.Silent != 1 {
 		t.Errorf("the report counts %+v", r.People)
+	}
+	events, err := h.api.Events(context.WithoutCancel(t.Context()), "small-1", 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := 0
+	for _, e := range events.Entries {
+		if e.Event.Kind == run.PersonAnswered {
+			answers++
+		}
+	}
+	if answers != 1 {
+		t.Errorf("%d answers to the safety check, want the one that was pressed", answers)
 	}
 }
 

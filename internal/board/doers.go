@@ -116,7 +116,11 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		if err != nil {
 			return errNotSaid
 		}
-		_, err = c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes", Asked: asked})
+		wait, err := strconv.ParseInt(either(s.text("wait"), "0"), 10, 64)
+		if err != nil {
+			return errNotSaid
+		}
+		_, err = c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes", Asked: asked, Wait: wait})
 		return err
 	},
 	"callout": func(ctx context.Context, c *api.Client, s sent) error {

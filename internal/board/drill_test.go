@@ -307,5 +307,5 @@ func (b *tab) fill(selector string, values map[string]string) {
 		field := selector + ` [name="` + name + `"]`
 		b.run(chromedp.ScrollIntoView(chromedp.CSS(field)), chromedp.SendKeys(chromedp.CSS(field), v))
 	}
-	b.press(selector + ` button`)
+	b.press(selector + ` button:not([hidden])`)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -49,7 +50,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"down":        func(until any, now time.Time) template.HTML { return ticking("down", instant(until), now) },
 		"key":         newKey,
 		"meter":       meterSVG,
-		"deref":       func(b *bool) bool { return b != nil && *b },
+		"gives":       func(f progress.Function) service { return serviceOf(l, f) },
 		"int":         func(n *int) int { return *n },
 		"either":      either,
 		"name":        func(p plan.Plan, id string) string { return nameIn(l, p.Estate, id) },

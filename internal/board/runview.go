@@ -239,6 +239,23 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 	return v
 }
 
+// service is what a function gives, as its probe saw it last.
+type service struct{ Class, Mark, Word string }
+
+func serviceOf(l i18n.Lang, f progress.Function) service {
+	switch {
+	case f.Up == nil:
+		return service{"idle", "?", l.T("not seen yet", "未観測")}
+	case !*f.Up:
+		return service{"bad", "✕", l.T("down", "停止")}
+	case f.Level == run.LevelUnknown:
+		return service{"warn", "◐", l.T("up, capacity not measured", "稼働（能力未測定）")}
+	case f.Level > 0 && f.Level < 100:
+		return service{"warn", "◐", l.T("%d %% up", "一部稼働 %d%%", f.Level)}
+	}
+	return service{"ok", "●", l.T("up", "稼働")}
+}
+
 // stepView is a step with its place on the run's time line.
 type stepView struct {
 	progress.Step

@@ -186,7 +186,7 @@ func stands(p picture, me plan.Person, role string) bool {
 func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	o := p.Overview
 	t := task{Waiting: w, Run: o.Run, Kind2: o.Kind, RunTitle: o.Title, Me: me, For2: me, Back: back, Now: o.At,
-		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Message, w.Component, string(w.Phase), string(w.Kind)}, "/")}
+		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Message, w.Component, string(w.Phase), string(w.Kind), strconv.FormatInt(w.Wait, 10)}, "/")}
 	if w.Asked != 0 {
 		t.Key += "/" + strconv.FormatInt(w.Asked, 10)
 	}

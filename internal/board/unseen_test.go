@@ -11,6 +11,25 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
+// A function that gives a part, or nobody knows how much, does not look whole.
+func TestAFunctionOfPartialServiceSaysSo(t *testing.T) {
+	up, down := true, false
+	for _, c := range []struct {
+		f    progress.Function
+		want service
+	}{
+		{progress.Function{}, service{"idle", "?", "未観測"}},
+		{progress.Function{Up: &down}, service{"bad", "✕", "停止"}},
+		{progress.Function{Up: &up}, service{"ok", "●", "稼働"}},
+		{progress.Function{Up: &up, Level: 40}, service{"warn", "◐", "一部稼働 40%"}},
+		{progress.Function{Up: &up, Level: run.LevelUnknown}, service{"warn", "◐", "稼働（能力未測定）"}},
+	} {
+		if got := serviceOf(i18n.JA, c.f); got != c.want {
+			t.Errorf("%+v: %+v, want %+v", c.f, got, c.want)
+		}
+	}
+}
+
 // A tabletop recovers nothing, so nothing is "not restored" in red, and there is no curve.
 func TestATabletopIsNotJudgedAsNotRestored(t *testing.T) {
 	begun, low := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), 0

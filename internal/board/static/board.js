@@ -12,23 +12,29 @@
   const pad = n => String(n).padStart(2, "0");
   const clock = s => pad(Math.floor(s / 3600)) + ":" + pad(Math.floor(s / 60) % 60) + ":" + pad(Math.floor(s) % 60);
   const stale = () => live && performance.now() - heard > 10000;
+  const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
+  // How it stands, and the clock beside it: that it is old is read out once, not each second.
+  const stands = document.createElement("span"), clockBeside = document.createElement("span");
+  clockBeside.setAttribute("aria-live", "off");
+  if (fresh) fresh.replaceChildren(stands, " ", clockBeside);
 
   function tick() {
     const old = !!stale();
     root.classList.toggle("stale", old);
     if (live && fresh) {
-      const ago = (performance.now() - heard) / 1000;
-      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + wallClock.format(Date.now() + skew) + " " + (document.body.dataset.zoneName || "");
-      if (fresh.textContent !== text) fresh.textContent = text;
-      fresh.setAttribute("role", old ? "alert" : "presentation");
+      const role = old ? "alert" : "presentation";
+      if (fresh.getAttribute("role") !== role) fresh.setAttribute("role", role);
+      put(stands, old ? fresh.dataset.old : fresh.dataset.ok + " ·");
+      put(clockBeside, old ? clock((performance.now() - heard) / 1000) : wallClock.format(Date.now() + skew) + " " + (document.body.dataset.zoneName || ""));
     }
+    // A line that died without a word looks open for ever.
+    if (source && performance.now() - Math.max(heard, begun) > 15000) connect();
     if (old) return; // old numbers don't look alive
     const now = Date.now() + skew;
     for (const e of document.querySelectorAll("span.tick")) {
       let s = e.dataset.up ? (now - e.dataset.up) / 1000 : (e.dataset.down - now) / 1000;
       e.classList.toggle("over", s < 0 && !!e.dataset.down);
-      const text = clock(Math.max(0, e.dataset.up ? s : Math.abs(s)));
-      if (e.textContent !== text) e.textContent = text;
+      put(e, clock(Math.max(0, e.dataset.up ? s : Math.abs(s))));
     }
   }
 
@@ -65,9 +71,11 @@
     tick();
   }
 
-  let live = document.body.dataset.live, source;
+  let live = document.body.dataset.live, source, begun;
   function connect() {
-    source = new EventSource(live + (last ? (live.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : ""));
+    if (source) source.close();
+    begun = performance.now();
+    const mine = source = new EventSource(live + (last ? (live.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : ""));
     for (const id of ["head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall", "alarms", "proposals", "count", "locks", "more", "tables", "runs", "mine"]) {
       source.addEventListener(id, e => { heard = performance.now(); swap(id, e.data); });
     }
@@ -81,13 +89,14 @@
     });
     source.addEventListener("signedout", () => {
       if (!document.querySelector("form[data-dirty]")) return location.reload();
-      source.close(); // what somebody is writing stays; the page says that it is old
+      mine.close(); // what somebody is writing stays; the page says that it is old
+      source = null;
       heard = performance.now() - 10001;
       if (fresh) fresh.dataset.old = fresh.dataset.out;
       tick();
     });
     source.onerror = () => { // the browser tries again by itself, except after a refusal
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+      if (mine.readyState === EventSource.CLOSED && mine === source) setTimeout(() => { if (mine === source) connect(); }, 5000);
     };
   }
   if (live) connect();
@@ -95,6 +104,11 @@
   tick();
 
   document.addEventListener("input", e => { const f = e.target.closest("form"); if (f) f.dataset.dirty = "1"; });
+  // Of several buttons none is what Enter means. A form's first button, which can't be pressed, says so
+  // without a script too, but not for radios, and not to every browser.
+  for (const kind of ["keydown", "keypress"]) document.addEventListener(kind, e => {
+    if (e.key === "Enter" && !e.isComposing && e.target.matches("input,select") && e.target.form && e.target.form.querySelector("button[hidden]")) e.preventDefault();
+  });
   document.addEventListener("submit", e => { // the key in the form makes a second click harmless; this only shows it
     const b = e.submitter;
     if (b) setTimeout(() => { b.disabled = true; setTimeout(() => { b.disabled = false; }, 4000); });
