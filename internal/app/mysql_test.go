@@ -1,19 +1,23 @@
 package app
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// shopOn is the shipped folder scenarios/mysql, its targets being a pair of real servers.
-func shopOn(t *testing.T, p *mysqltest.Pair) string {
+// shopOn is the shipped folder scenarios/mysql, its targets being a pair of real servers, and the folder of its dumps.
+func shopOn(t *testing.T, p *mysqltest.Pair) (plans, dumps string) {
 	t.Helper()
 	const shipped = "../../scenarios/mysql"
 	files := map[string]string{}
@@ -68,7 +72,35 @@ func shopOn(t *testing.T, p *mysqltest.Pair) string {
 		t.Fatal(err)
 	}
 	files["estate.yaml"] = string(b)
-	return plansDir(t, files)
+	files["shop-restore-test.yaml"] += "fail_wait: 1s\n" // nobody is there to answer
+	return plansDir(t, files), filepath.Join(dir, "dumps")
+}
+
+// nightly dumps a server as the how-to's cron job does, and says the dump's name.
+func nightly(t *testing.T, s *mysqltest.Server, dumps string) string {
+	t.Helper()
+	const name = "shop-20261124T170000Z"
+	taken := time.Now().UTC().Format(time.RFC3339)
+	c := exec.Command("mariadb-dump", "--no-defaults", "--host=127.0.0.1", fmt.Sprintf("--port=%d", s.Target.Spec.Port), "--user="+mysqltest.User,
+		"--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob", "--gtid", "--master-data=2", "--databases", "shop")
+	c.Env = append(os.Environ(), "MYSQL_PWD="+mysqltest.Password)
+	sql, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	packed := z.EncodeAll(sql, nil)
+	said := fmt.Sprintf(`{"flavour": "mariadb", "taken_at": "%s", "sha256": "%x"}`, taken, sha256.Sum256(packed))
+	for file, b := range map[string][]byte{".sql.zst": packed, ".json": []byte(said)} {
+		if err := os.WriteFile(filepath.Join(dumps, name+file), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name
 }
 
 // The shipped shop, from the loss of its primary to its return, and its dumps restored, on
@@ -79,7 +111,8 @@ func TestTheShopOnMariaDBIsLedThroughItsDrills(t *testing.T) {
 	p.Tokyo.Exec(t, "CREATE TABLE shop.orders (n int PRIMARY KEY AUTO_INCREMENT, taken_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE = InnoDB")
 	p.Tokyo.Exec(t, "INSERT INTO shop.orders () VALUES ()")
 	p.Tokyo.AwaitReplica(t, p.Osaka)
-	o, _ := options(t, shopOn(t, p))
+	plans, dumps := shopOn(t, p)
+	o, _ := options(t, plans)
 	u := begin(t, o)
 
 	r := drilled(t, u, "shop-tokyo-loss")
@@ -109,8 +142,19 @@ func TestTheShopOnMariaDBIsLedThroughItsDrills(t *testing.T) {
 		return ""
 	})
 
+	// Without a dump of last night's the test is missed, and takes none itself.
+	r = drilled(t, u, "shop-restore-test")
+	if back := r.Systems[0].Restore; back == nil || back.Verdict != run.Missed {
+		t.Errorf("a restore test without a dump = %s", asJSON(r))
+	}
+	last := mysqltest.Value[time.Time](t, p.Osaka, "SELECT MAX(taken_at) FROM shop.orders")
+	made := nightly(t, p.Osaka, dumps)
+	p.Tokyo.Exec(t, "INSERT INTO shop.orders () VALUES ()") // of today: it is not in it
 	r = drilled(t, u, "shop-restore-test")
 	back := r.Systems[0].Restore
+	if back != nil && (back.Backup != made || back.RecoveryPoint == nil || !back.RecoveryPoint.Equal(last)) {
+		t.Errorf("restored %s, want what the night made, %s, up to %s: %s", back.Backup, made, last, asJSON(back))
+	}
 	if back == nil || back.Verdict != run.Met || back.PointVerdict != run.Met || !back.IsolatedGone || back.RecoveryPoint == nil || back.Parts.FetchS == nil || back.Parts.VerifyS == nil {
 		t.Errorf("restore = %s", asJSON(r))
 	}
