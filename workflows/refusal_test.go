@@ -283,7 +283,7 @@ func TestAnAnswerIsToWhatTheStepWaitsFor(t *testing.T) {
 		}, 3*time.Hour)
 	})
 	w.run(in)
-	if !said(stale, "out of date: by now it has failed") {
+	if !said(stale, "out of date: by now it has failed") || !said(stale, "その後失敗しました。") {
 		t.Errorf("an answer to the first failure: %v", stale)
 	}
 	if e := w.step("promote"); e.Outcome != run.Passed {

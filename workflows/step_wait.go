@@ -161,8 +161,7 @@ func (x *execution) mayStep(a Step) error {
 		return err
 	}
 	if a.Wait != 0 && a.Wait != q.seq {
-		why := waitWords[q.wait.Kind]
-		return refuse("what you saw of step %[1]s is out of date: by now %[2]s. Look at it again", "画面の内容が古くなっています。ステップ %[1]s は、その後%[3]s。内容を確認し直してください", a.Step, why.EN, why.JA)
+		return refuse("what you saw of step %s is out of date: by now %s. Look at it again", "画面の内容が古くなっています。ステップ %s は、その後%s。内容を確認し直してください", a.Step, waitWords[q.wait.Kind])
 	}
 	if a.Act == run.ActSkip && q.step.Prerequisite && !slices.Contains(q.wait.Acts, a.Act) {
 		return refuse("step %[1]s can't be skipped: a later step rests on it, as a promotion on a fence. When you have made sure yourselves that it holds, vouch for it: done, with a reason",
