@@ -68,7 +68,9 @@ func openSQLite(ctx context.Context, path string, o options) (_ *database, err e
 	s.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.write, sqliteSchema, o, own.backUp); err != nil {
 		if errors.Is(err, ErrOlder) && o.older != nil {
-			err = errors.Join(err, own.upgradable(ctx, s.write, o.older))
+			if more := own.upgradable(ctx, s.write, o.older); more != nil {
+				err = more
+			}
 		}
 		return nil, err
 	}
