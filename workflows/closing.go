@@ -21,12 +21,13 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 	}
 	r.stopWatching(ctx)
 
+	cut := ""
 	// After an abort nobody is kept waiting, neither for remarks nor by what still
 	// runs beside the story.
 	if r.abort == nil {
 		if r.plan.Scenario.Simulate == nil && !r.restoreTest() {
 			r.askRecords(ctx)
-			r.untilRecorded(ctx)
+			cut = r.untilRecorded(ctx)
 		}
 		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil })
 	}
@@ -39,7 +40,7 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 		outcome = run.Failed
 	}
 	r.releaseLocks(ctx)
-	r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: run.Closing, By: run.Engine, Outcome: outcome})
+	r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: run.Closing, By: run.Engine, Outcome: outcome, Reason: cut})
 	r.log.add(ctx, run.Event{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: state})})
 	r.ended = true
 	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })

@@ -2,11 +2,13 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -82,10 +84,13 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 	}
 	begun := r.begun
 	if b.RequestID != r.in.RequestID {
+		if r.abort == nil && r.over(ctx) {
+			return r.nextWanted(ctx, b)
+		}
 		if r.abort != nil || r.ended {
 			begun.Why = plan.Say("run %s is being aborted, or has just ended: start again when it is over", "実施 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
 			begun.Refused = begun.Why.Both()
-			begun.Holder = r.in.RunID
+			begun.Holder, begun.Ended = r.in.RunID, r.ended
 			return begun, nil
 		}
 		begun.Attached = true
@@ -94,6 +99,39 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 		}
 	}
 	return begun, r.log.reach(ctx, 1)
+}
+
+// over reports whether a response is done with its event: what is left, its report, its way home or its records, calls
+// nobody and asks for no recovery, so that whoever joined it now would not be helped.
+func (r *response) over(ctx workflow.Context) bool {
+	if r.in.Kind != run.Response || !r.phase.AfterRecovery() {
+		return false
+	}
+	if !r.refusesLate { // see changeOver for the number
+		r.lateBegins++
+		r.refusesLate = workflow.GetVersion(ctx, fmt.Sprintf(changeOver, r.lateBegins), workflow.DefaultVersion, 1) == 1
+	}
+	return r.refusesLate
+}
+
+// nextWanted answers who wants the next response while this one is over and has not ended. From now on nobody is waited for with
+// the records, and who comes while only these are left waits for the end, instead of asking again.
+func (r *response) nextWanted(ctx workflow.Context, b Begin) (Begun, error) {
+	if r.wantedBy == "" {
+		r.wantedBy = b.By
+	}
+	if r.phase == run.Closing {
+		if _, err := workflow.AwaitWithTimeout(ctx, beginWait, func() bool { return r.ended }); err != nil {
+			return Begun{}, err
+		}
+	}
+	begun := r.begun
+	begun.Holder, begun.Ended = r.in.RunID, r.ended
+	begun.Why = plan.Say("response %s is in %s, so joining it would call nobody and decide on nothing that happens now: the next one begins when it has ended",
+		"対応 %s は「%s」の段階にあり、合流しても要員の召集も新たな事態への判断も行われません。新しい対応は、この対応が終了してから開始します",
+		r.in.RunID, plan.Text{EN: i18n.EN.Phase(r.phase), JA: i18n.JA.Phase(r.phase)})
+	begun.Refused = begun.Why.Both()
+	return begun, nil
 }
 
 func (r *response) mayControl(c Control) error {

@@ -119,6 +119,8 @@ type Begun struct {
 	Refused   string    `json:"refused,omitempty"`
 	Why       plan.Text `json:"why,omitzero"`
 	Holder    string    `json:"holder,omitempty"`
+	// Ended: the holder is the run that was asked, and has ended meanwhile: the next one can begin.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // Done answers every other update.

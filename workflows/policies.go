@@ -280,6 +280,9 @@ const (
 	changeUntoldLeft = "untold-left"
 	// changeHomeInOrder: what is depended on comes home first, and what depends on it stays where that failed.
 	changeHomeInOrder = "home-in-order"
+	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
+	// must not decide for the next.
+	changeOver = "over-is-not-joined-%d"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker
@@ -292,6 +295,10 @@ const baselineWait = 30 * time.Second
 
 // resumeTries is how often a probe that is to hand in is started again at most.
 const resumeTries = 3
+
+// beginWait is how long whoever asks for the next response waits for the end of one of which only the records are left. The
+// server gives its whole answer in 20 s.
+const beginWait = 10 * time.Second
 
 // lockPause is between two tries at a lock whose holder was just gone.
 const lockPause = 200 * time.Millisecond

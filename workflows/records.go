@@ -95,11 +95,16 @@ func (r *response) askRecords(ctx workflow.Context) {
 		"対応が終了しました。難しかった点を記入してください（特になければ「特になし」）：`muster remark`")
 }
 
-// untilRecorded waits until everybody has handed in their record, somebody closes it, or the time
-// is over. The report names who has not.
-func (r *response) untilRecorded(ctx workflow.Context) {
+// untilRecorded waits until everybody has handed in their record, somebody closes it, somebody wants the next response, or
+// the time is over. The report names who has not.
+func (r *response) untilRecorded(ctx workflow.Context) (cut string) {
 	complete := func() bool {
 		return len(r.toSign) > 0 && !slices.ContainsFunc(r.toSign, func(id string) bool { return !r.signed[id] })
 	}
-	_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Task.Std(), func() bool { return r.confirmed[run.Closing] || r.abort != nil || complete() })
+	ended := func() bool { return r.confirmed[run.Closing] || r.abort != nil || complete() }
+	_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Task.Std(), func() bool { return ended() || r.wantedBy != "" })
+	if r.wantedBy != "" && !ended() {
+		cut = both("%s asked for the next response, so nobody was waited for with the records", "%s が次の対応の開始を求めたため、記録物の提出を待たずに終了", r.named(r.wantedBy))
+	}
+	return cut
 }

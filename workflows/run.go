@@ -73,6 +73,9 @@ type response struct {
 	stopHome      workflow.CancelFunc
 	homeAborted   bool            // by an abort that came on it
 	stopping      bool            // an abort is on its way to the record, and has stopped nothing yet
+	refusesLate   bool            // see over
+	lateBegins    int             // how often that was asked
+	wantedBy      string          // who asked first for the next response
 	gaveUp        map[string]bool // who handed a role of theirs on
 	brokenGlass   bool
 	noes          []no     // see Refuse

@@ -206,7 +206,8 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 }
 
 // unsettled names the response of a moment ago that keeps a rule from starting the next one. What
-// nature does is another event each time, in which people have to be called. An open response is joined.
+// nature does is another event each time, in which people have to be called. An open response is joined, or, when it is over, says
+// that it is in the way.
 // Nothing real waits for a look at what is past.
 func (s *Service) unsettled(ctx context.Context, p Proposal) plan.Text {
 	if p.Kind != run.Response || p.Natural {

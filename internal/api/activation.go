@@ -37,6 +37,7 @@ type Activation struct {
 	Approvals int          `json:"approvals" doc:"People besides the requester who must approve before a system is moved."`
 
 	Joins  string   `json:"joins,omitempty" doc:"The response that runs already: starting joins it."`
+	Over   string   `json:"over,omitempty" doc:"The response that has recovered what it could and not ended yet: the start will be refused, and says what ends it."`
 	Drills []string `json:"drills,omitempty" doc:"Drills that run now."`
 	Beside []string `json:"beside,omitempty" doc:"Those of them that are about the same systems."`
 }
@@ -56,9 +57,17 @@ type ActivationSystem struct {
 	HeldKept bool           `json:"held_kept,omitempty" doc:"That run has ended and its clean-up is incomplete."`
 	HeldWhy  string         `json:"held_why,omitempty" doc:"What is left to clean up."`
 	// HeldOrphaned locks are a person's to release, as kept ones are.
-	HeldOrphaned bool     `json:"held_orphaned,omitempty" doc:"That run was ended in the engine and can't let go any more."`
-	HeldAsksHome bool     `json:"held_asks_home,omitempty" doc:"That run waits for the decision to return home or to stay; deciding to stay ends it."`
-	DependsOn    []string `json:"depends_on,omitempty"`
+	HeldOrphaned bool `json:"held_orphaned,omitempty" doc:"That run was ended in the engine and can't let go any more."`
+	HeldAsksHome bool `json:"held_asks_home,omitempty" doc:"That run waits for the decision to return home or to stay; deciding to stay ends it."`
+	// HeldConfirm is completion or closing.
+	HeldConfirm run.Phase `json:"held_confirm,omitempty" doc:"That run has recovered what it could and waits for this phase to be confirmed."`
+	DependsOn   []string  `json:"depends_on,omitempty"`
+}
+
+// Yields reports whether who holds a system is the last response of the scenario and only waits for records: it ends when the next
+// one is asked for.
+func (a Activation) Yields(s ActivationSystem) bool {
+	return a.Over != "" && s.HeldBy == a.Over && s.HeldConfirm == run.Closing
 }
 
 // RoleHeld is how many people hold a role, and how many must be there.
@@ -111,6 +120,8 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 		switch {
 		case r.Kind == run.Drill:
 			out.Drills = append(out.Drills, r.Run)
+		case r.Kind == run.Response && r.Scenario == name && (r.Phase.AfterRecovery() || r.Aborting):
+			out.Over = r.Run
 		case r.Kind == run.Response && r.Scenario == name:
 			out.Joins = r.Run
 		}
@@ -131,7 +142,10 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 		if at.HeldOrphaned, err = s.orphaned(ctx, h); err != nil {
 			return Activation{}, err
 		}
-		at.HeldAsksHome = h.Run != "" && !h.Kept && !at.HeldOrphaned && s.asksHome(ctx, h.Run)
+		if h.Run != "" && !h.Kept && !at.HeldOrphaned {
+			x := s.leftOf(ctx, h.Run)
+			at.HeldAsksHome, at.HeldConfirm = x.home, x.confirm
+		}
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,9 +95,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		}
 		if !body.Orphaned {
 			wayOut := l.T("Wait for its end, or abort it: `muster drill abort %s --reason ...`", "終了を待つか、`muster drill abort %s --reason ...` で中止してください", h.Run)
-			if s.asksHome(ctx, h.Run) {
-				wayOut = endsByStaying(l, h.Run)
-			}
+			wayOut = cmp.Or(s.endsBy(ctx, l, h.Run, false), wayOut)
 			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "%s が %s を切り替え中です。", h.Run, in.Name), wayOut)
 			held.Holder = h.Run
 			return nil, held
@@ -112,16 +111,49 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 	return &answer[workflows.Done]{done}, nil
 }
 
-// asksHome reports whether a run waits for the decision to return home or to stay, which may be days. What can't be
-// read is not said: it only tells a way out.
-func (s *Server) asksHome(ctx context.Context, runID string) bool {
-	t, _, err := s.followed(ctx, runID)
-	return err == nil && slices.ContainsFunc(t.Overview(s.Now()).Waiting, func(w progress.Waiting) bool {
-		return w.For == progress.AwaitDecision && w.Phase == run.Failback
-	})
+// left is what is left of an open run that has recovered what it could. What can't be read is not said: it only tells a way out.
+type left struct {
+	home    bool      // it waits for the decision to return home or to stay, which may be days
+	confirm run.Phase // it waits for this to be confirmed: completion or closing
+	closing bool
 }
 
-// endsByStaying is the way out where a run that asks so holds a system.
+func (s *Server) leftOf(ctx context.Context, runID string) (out left) {
+	t, _, err := s.followed(ctx, runID)
+	if err != nil {
+		return out
+	}
+	v := t.Overview(s.Now())
+	for _, w := range v.Waiting {
+		switch {
+		case w.For == progress.AwaitDecision && w.Phase == run.Failback:
+			out.home = true
+		case w.For == progress.AwaitConfirm && w.Phase.AfterRecovery():
+			out.confirm = w.Phase
+		}
+	}
+	out.closing = slices.ContainsFunc(v.Phases, func(p progress.Phase) bool { return p.ID == run.Closing && p.Progress == progress.Now })
+	return out
+}
+
+// endsBy is the way out where a run that has recovered what it could is in the way of the next one; "" for any other. Itself: it is
+// the next of its own scenario, and who asks for that ends the wait for records.
+func (s *Server) endsBy(ctx context.Context, l i18n.Lang, runID string, itself bool) string {
+	switch x := s.leftOf(ctx, runID); {
+	case x.home:
+		return endsByStaying(l, runID)
+	case x.confirm == run.Completion:
+		return l.T("That run has recovered what it could, and waits for that to be confirmed: `muster confirm completion --run %[1]s`. Where it then asks whether systems return or stay, `muster decide stay --run %[1]s --reason ...` ends it",
+			"その実施は復旧を終え、復旧完了の報告を待っています。`muster confirm completion --run %[1]s` で報告してください。続いて切戻すか現状を維持するかを求められた場合は、`muster decide stay --run %[1]s --reason ...` で終了します", runID)
+	case x.confirm == run.Closing && !itself:
+		return l.T("That run only waits for records: `muster confirm closing --run %s --note ...`, by who leads it, ends it at once", "その実施は記録物の提出を待っているだけです。指揮者が `muster confirm closing --run %s --note ...` を実行すれば、直ちに終了します", runID)
+	case x.closing:
+		return l.T("That run puts things in order and then ends by itself: start again in a moment. `muster drill show %s` shows it", "その実施は後始末が済みしだい自動で終了します。少し待ってから開始し直してください。`muster drill show %s` で状況を確認できます", runID)
+	}
+	return ""
+}
+
+// endsByStaying is the way out where a run waits for the decision to return or to stay.
 func endsByStaying(l i18n.Lang, runID string) string {
 	return l.T("That run waits for the decision to return home or to stay. To stay ends it and frees the system: `muster decide stay --run %[1]s --reason ...`. So does an abort, after which it counts as aborted: `muster drill abort %[1]s --reason ...`",
 		"その実施は、切戻すか現状を維持するかの決定を待っています。`muster decide stay --run %[1]s --reason ...` で現状維持と決定すれば、実施が終了し、ロックが解除されます。`muster drill abort %[1]s --reason ...` でも終了しますが、中止として記録されます", runID)

@@ -227,6 +227,9 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		if err == nil {
 			err = handle.Get(ctx, &begun)
 		}
+		if err == nil && begun.Ended {
+			continue // only its records were left: the next one begins
+		}
 		if err != nil {
 			err = s.updateProblem(ctx, id, err)
 			if p := new(Problem); errors.As(err, &p) && p.Code == CodeUnknownOutcome {
@@ -319,8 +322,8 @@ func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workf
 		case kind == run.Drill && list[0].Kind == run.Response && !list[0].State.Ended():
 			p.WayOut = l.T("That is the REAL response: hold the drill after it has ended. `muster drill show %s` shows it",
 				"保持しているのは本番の対応です。訓練はその終了後に実施してください。`muster drill show %s` で状況を確認できます", b.Holder)
-		case !list[0].State.Ended() && s.asksHome(ctx, b.Holder):
-			p.WayOut = endsByStaying(l, b.Holder)
+		case !list[0].State.Ended():
+			p.WayOut = cmp.Or(s.endsBy(ctx, l, b.Holder, b.Holder == b.Run), p.WayOut)
 		case list[0].State.Ended():
 			p.WayOut = l.T("Run %s has ended and its clean-up is incomplete: put the system right, then release it with `muster drill release SYSTEM --reason ...` or on the system's page",
 				"%s は後始末が未完了のまま終了しています。システムを正常な状態に戻し、`muster drill release SYSTEM --reason ...` またはシステムの画面でロックを解除してください", b.Holder)

@@ -186,32 +186,102 @@ func TestAnActivationIsWhatWasRead(t *testing.T) {
 	w.abort(begun.Run)
 }
 
-// A run that waits, perhaps for days, for whether its systems return or stay is ended by the latter: whoever it is in the
-// way of is told so.
-func TestWhatWaitsForReturnOrStayIsEndedByStaying(t *testing.T) {
-	w, ctx := newWorld(t), t.Context()
-	held := w.start(response("tokyo-loss", "sato")).Run
-	w.until(held, run.DecisionAsked)
-	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || sum.Systems[0].HeldAsksHome {
-		t.Errorf("it asks for the recovery: %+v, %v", sum.Systems, err)
+// away are files whose system moves, and then returns or stays, as people say.
+type away struct{ files }
+
+func (f away) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	p, err := f.files.Compile(name, depth)
+	if err != nil {
+		return p, err
 	}
-	// As its record is once it has moved the system.
-	asked := run.Event{Run: held, Writer: "later", Seq: 1, At: time.Now().UTC(), Kind: run.DecisionAsked, Phase: run.Failback, System: "orders", By: run.Engine,
-		Data: run.Encode(run.DecisionAsk{Question: "failback", Choices: []run.Choice{run.GoHome, run.Stay}})}
-	if err := w.store.Append(ctx, []run.Event{asked}); err != nil {
-		t.Fatal(err)
+	p.Scenario.Phases, p.Scenario.Failback = []run.Phase{run.Activation, run.RecoveryDecision, run.Recovery, run.Verification, run.Completion, run.Failback, run.Closing}, run.PolicyReturn
+	home := p.Runbooks[0]
+	home.Name = "orders-failback"
+	p.Systems[0].Failback, p.Runbooks = home.Name, append(p.Runbooks, home)
+	return p, p.Seal()
+}
+
+// A response that has recovered what it could (its completion waits to be confirmed; it waits, perhaps for days, for whether
+// its systems return or stay; only its records are left) is not joined: that would call nobody. Whoever it is in the way of is told
+// what ends it, and then the next one begins.
+func TestAResponseThatIsOverIsNotJoined(t *testing.T) {
+	c, _ := temporaltest.Start(t).NewClient(t)
+	w, ctx := worldWith(t, c, away{}), t.Context()
+	act := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	way := "muster decide stay --run " + held
-	_, err := w.Start(ctx, response("tokyo-fire", "tanaka"))
-	if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, way) {
-		t.Errorf("the next response is told %+v, want %q", p, way)
+	refused := func(scenario, way string) {
+		t.Helper()
+		_, err := w.Start(ctx, response(scenario, "tanaka"))
+		if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, way) {
+			t.Errorf("%s is told %+v, want %q", scenario, p, way)
+		}
 	}
-	_, err = w.Release(ctx, "orders", workflows.Control{By: "tanaka", Reason: "it is needed"})
-	if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, way) {
-		t.Errorf("whoever would release it is told %+v, want %q", p, way)
+	in := func(id string, phase run.Phase, kind run.EventKind) {
+		t.Helper()
+		w.follow(id, string(kind)+" in "+string(phase), func(e run.Event) bool { return e.Kind == kind && e.Phase == phase })
 	}
-	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || !sum.Systems[0].HeldAsksHome {
-		t.Errorf("before an activation: %+v, %v", sum.Systems, err)
+	first := w.start(response("tokyo-loss", "tanaka")).Run
+	w.until(first, run.DecisionAsked)
+	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || sum.Systems[0].HeldAsksHome || sum.Over != "" {
+		t.Errorf("it asks for the recovery: %+v, %v", sum, err)
 	}
-	w.abort(held)
+	if again := w.start(response("tokyo-loss", "suzuki")); again.Run != first || !again.Attached {
+		t.Errorf("while it asks for the recovery: %+v, want to join it", again)
+	}
+	act(w.Decide(ctx, first, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "Tokyo burns"}))
+	w.until(first, run.ApprovalAsked)
+	act(w.Approve(ctx, first, workflows.Approve{By: "suzuki"}))
+	w.untilStep(first, run.StepWaiting, "announce")
+	act(w.Step(ctx, first, "announce", api.StepRequest{By: "tanaka", Act: run.ActDone}))
+
+	in(first, run.Completion, run.PhaseStarted)
+	refused("tokyo-loss", "muster confirm completion --run "+first)
+	if sum, err := w.Activation(ctx, "tokyo-loss"); err != nil || sum.Joins != "" || sum.Over != first || sum.Systems[0].HeldConfirm != run.Completion {
+		t.Errorf("before an activation: %+v, %v", sum, err)
+	}
+	act(w.Confirm(ctx, first, workflows.Confirm{Phase: run.Completion, By: "sato"}))
+
+	in(first, run.Failback, run.DecisionAsked)
+	stay := "muster decide stay --run " + first
+	refused("tokyo-loss", stay)
+	refused("tokyo-fire", stay)
+	_, err := w.Release(ctx, "orders", workflows.Control{By: "tanaka", Reason: "it is needed"})
+	if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, stay) {
+		t.Errorf("whoever would release it is told %+v, want %q", p, stay)
+	}
+	for _, scenario := range []string{"tokyo-loss", "tokyo-fire"} {
+		if sum, err := w.Activation(ctx, scenario); err != nil || !sum.Systems[0].HeldAsksHome || sum.Joins != "" {
+			t.Errorf("before an activation of %s: %+v, %v", scenario, sum, err)
+		}
+	}
+	act(w.Decide(ctx, first, workflows.Decide{By: "sato", Choice: run.Stay, Reason: "it is needed again"}))
+
+	in(first, run.Closing, run.PhaseStarted)
+	second := w.start(response("tokyo-loss", "tanaka"))
+	if second.Run == first || second.Attached {
+		t.Fatalf("what ends it was done, and then: %+v, want the next response", second)
+	}
+	if e := w.follow(first, "the end of closing", func(e run.Event) bool { return e.Kind == run.PhaseEnded && e.Phase == run.Closing }); !strings.Contains(e.Reason, "asked for the next response") {
+		t.Errorf("closing ended %q", e.Reason)
+	}
+
+	// The records of one that nobody has wanted to follow are waited for, but not by the next response.
+	w.until(second.Run, run.DecisionAsked)
+	act(w.Decide(ctx, second.Run, workflows.Decide{By: "sato", Choice: run.StandDown, Reason: "it was the lamp"}))
+	in(second.Run, run.Completion, run.PhaseStarted)
+	act(w.Confirm(ctx, second.Run, workflows.Confirm{Phase: run.Completion, By: "sato"}))
+	w.until(second.Run, run.RecordsAsked)
+	refused("tokyo-fire", "muster confirm closing --run "+second.Run)
+	if sum, err := w.Activation(ctx, "tokyo-loss"); err != nil || sum.Over != second.Run || !sum.Yields(sum.Systems[0]) {
+		t.Errorf("before an activation while records are waited for: %+v, %v", sum, err)
+	}
+	if third := w.start(response("tokyo-loss", "tanaka")); third.Run == second.Run || third.Attached {
+		t.Errorf("while records are waited for: %+v, want the next response", third)
+	} else {
+		w.abort(third.Run)
+	}
 }

@@ -125,8 +125,17 @@ func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (
 		again, text = true, plan.Text{EN: "the record store can't be used now; it is tried again", JA: "記録の保存先を利用できない。再試行中"}
 	case api.CodeHeld: // by a drill that ends, it may work later; by a response, people decide
 		sum, err := a.store.Runs(ctx, journal.Filter{Run: refused.Holder, Limit: 1})
-		again = err == nil && len(sum) == 1 && sum[0].Kind == run.Drill && !sum[0].State.Ended()
+		open := err == nil && len(sum) == 1 && !sum[0].State.Ended()
+		again = open && sum[0].Kind == run.Drill
 		text = plan.Say("run %s holds its systems", "対象のシステムを %s が保持している", refused.Holder)
+		if open && sum[0].Kind == run.Response && sum[0].Scenario == p.Scenario {
+			text = plan.Say("response %s is over and has not ended, so nobody is called and nothing is decided: end it (`muster drill show %s` says what it waits for), then start this",
+				"対応 %s が復旧後も終了していないため、要員の召集も判断の依頼も行われない。終了させてから（待っている操作は `muster drill show %s` で確認できる）、この提案を開始する必要がある", refused.Holder, refused.Holder)
+			if sum[0].Phase == run.Closing {
+				again = true
+				text = plan.Say("waiting until response %s, of which only the records are left, has ended", "対応 %s（後始末のみ）の終了を待っている", refused.Holder)
+			}
+		}
 	case api.CodeMistakes:
 		var first plan.Text
 		if len(refused.Lines) > 0 { // this client reads English; the place says where it is in any language

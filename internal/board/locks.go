@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -197,16 +198,17 @@ func (b *Board) release(v *visit) error {
 // refusedView is a system that somebody else holds.
 type refusedView struct {
 	System, Label, Run, Why string
-	Open                    bool // its run still moves it
-	AsksHome                bool // it waits for whether systems return or stay
+	Open                    bool      // its run still moves it
+	AsksHome                bool      // it waits for whether systems return or stay
+	Confirm                 run.Phase // it has recovered what it could, and waits for this to be confirmed
 }
 
 // refusedBy are the systems for whose sake a start would be refused. Whoever joins a response
 // takes no locks.
 func refusedBy(l i18n.Lang, sum api.Activation) (out []refusedView) {
 	for _, s := range sum.Systems {
-		if s.HeldBy != "" && sum.Joins == "" {
-			out = append(out, refusedView{s.Name, either(s.Title.In(string(l)), s.Name), s.HeldBy, plain(l, s.HeldWhy), !s.HeldKept && !s.HeldOrphaned, s.HeldAsksHome})
+		if s.HeldBy != "" && sum.Joins == "" && !sum.Yields(s) {
+			out = append(out, refusedView{s.Name, either(s.Title.In(string(l)), s.Name), s.HeldBy, plain(l, s.HeldWhy), !s.HeldKept && !s.HeldOrphaned, s.HeldAsksHome, s.HeldConfirm})
 		}
 	}
 	return out

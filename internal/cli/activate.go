@@ -114,6 +114,10 @@ func (c *command) activation(a api.Activation) []string {
 	if a.Joins != "" {
 		add("It runs already: you will join %s", "すでに実施中のため、%s に合流します", a.Joins)
 	}
+	if a.Over != "" {
+		add("Run %[1]s of it has not ended yet, and takes no new event: unless only its records are left, the start will be refused until it has. muster drill show %[1]s says what it waits for",
+			"前の実施 %[1]s がまだ終了しておらず、新たな事象は受け付けません。残りが記録物の整理だけの場合を除き、終了するまで開始は拒否されます。何を待っているかは muster drill show %[1]s で確認できます", a.Over)
+	}
 	var roles []string
 	for _, r := range a.Roles {
 		text := fmt.Sprintf("%s %d", r.Role, r.People)
@@ -143,13 +147,16 @@ func (c *command) activation(a api.Activation) []string {
 		}
 		add("System %s (%s), %s, %s; may run: %s; steps by effect: %s", "システム %s（%s） %s %s 実行し得る手順書: %s 影響別のステップ: %s",
 			s.Name, s.Title.In(lang), to, rto, strings.Join(s.Runbooks, ", "), strings.Join(effects, ", "))
-		if s.HeldBy != "" {
+		if s.HeldBy != "" && !a.Yields(s) {
 			if s.HeldKept || s.HeldOrphaned {
 				add("  LOCKED by run %s, which has ended: the start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
 					"  終了した実施 %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
 			} else if s.HeldAsksHome {
 				add("  HELD by run %[1]s, which waits for the decision to return home or to stay: the start will be refused until it lets go. To stay ends it: muster decide stay --run %[1]s --reason ...",
 					"  実施 %[1]s がロックしています（切戻すか現状を維持するかの決定待ち）。解除されるまで開始は拒否されます。現状維持と決定すれば終了します: muster decide stay --run %[1]s --reason ...", s.HeldBy)
+			} else if s.HeldConfirm != "" {
+				add("  HELD by run %[1]s, which has recovered what it could: the start will be refused until it lets go. It waits for: muster confirm %[2]s --run %[1]s",
+					"  実施 %[1]s がロックしています（復旧は終了済み）。解除されるまで開始は拒否されます。待っている操作: muster confirm %[2]s --run %[1]s", s.HeldBy, s.HeldConfirm)
 			} else {
 				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s がロックしています。解除されるまで開始は拒否されます", s.HeldBy)
 			}

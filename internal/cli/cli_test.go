@@ -220,6 +220,16 @@ func TestAnActivationSaysWhatItDoes(t *testing.T) {
 			t.Errorf("%s: no line says %q in:\n%s", lang, way, text)
 		}
 	}
+	a.Systems[0].HeldAsksHome, a.Systems[0].HeldConfirm, a.Over = false, run.Completion, "tokyo-loss-9"
+	for _, lang := range []i18n.Lang{"en", "ja"} {
+		c := &command{lang: lang}
+		text := strings.Join(c.activation(a), "\n")
+		for _, way := range []string{"muster confirm completion --run tokyo-loss-4", "muster drill show tokyo-loss-9"} {
+			if !strings.Contains(text, way) {
+				t.Errorf("%s: no line says %q in:\n%s", lang, way, text)
+			}
+		}
+	}
 }
 
 // What is exported is personal: only its owner may read it, and it needs no server.

@@ -88,6 +88,9 @@ func Phases(h Hazard) []Phase {
 	return kept
 }
 
+// AfterRecovery reports whether a run in this phase has recovered what it could: its report, its way home and its records are left.
+func (p Phase) AfterRecovery() bool { return p == Completion || p == Failback || p == Closing }
+
 // Outcome says what a step told us about the system.
 type Outcome string
 
