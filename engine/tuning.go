@@ -37,9 +37,12 @@ func tuning(skipping bool) dynamicconfig.StaticClient {
 		// A wide fan-out answers with more than the default 100 events at once, which
 		// fails the workflow task that is out.
 		dynamicconfig.MaximumBufferedEventsBatch.Key(): 1000,
-		// What a run can be told in its life (default 10,000): its probes share some 8,500 in a month, and
+		// What a run can be told in its life (default 10,000): its probes share some 4,300 in a month, and
 		// people's acts come on top. As in deploy/config/dynamic.yaml.
 		dynamicconfig.MaximumSignalsPerExecution.Key(): 20_000,
+		// Of updates, which people's acts are (default 2,000): a week of 20 people with 15 acts a day is more, and then a run
+		// would take none, the abort included. The server counts on it: internal/engine/updates.go.
+		dynamicconfig.WorkflowExecutionMaxTotalUpdates.Key(): 10_000,
 		// One partition: order of priority is strict, a step takes 6 ms in place of 8.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,

@@ -139,8 +139,8 @@ const settled = 10 * time.Second
 const answers = 3
 
 // allowance is how often a probe may tell its run something. The engine takes so many signals of a
-// workflow and then no more, and ends one whose history has grown too long: that of a run is for all
-// of its probes together, and for people. So a target that flaps is told of at once at first, then the
+// workflow and then no more, and ends one whose history has grown too long, of which a word that comes alone takes ten events: that
+// of a run is for all of its probes together, and for people. So a target that flaps is told of at once at first, then the
 // less often the more probes the run has, and the less often the longer it goes on. What a run waits for is
 // none of that: a target that goes down or comes back after it was settled, that has settled, or holds. For that
 // each probe keeps words that flaps can't use up; and what the run asks for anew it is always told.
@@ -161,8 +161,8 @@ func newAllowance(probes int, now time.Time) allowance {
 	n := max(1, probes)
 	each := time.Duration(n)
 	return allowance{
-		flaps: newPurse(min(50, max(2, 500/n)), 10*time.Second*max(1, each/4), 40*time.Minute*each, now),
-		kept:  newPurse(min(50, max(20, 500/n)), 30*time.Minute*each, 30*time.Minute*each, now),
+		flaps: newPurse(min(25, max(1, 250/n)), 20*time.Second*max(1, each/4), 80*time.Minute*each, now),
+		kept:  newPurse(min(50, max(10, 1500/n)), time.Hour*each, time.Hour*each, now),
 	}
 }
 

@@ -38,13 +38,14 @@ func flap(a *allowance, every, span time.Duration) (words, early int) {
 }
 
 // However the targets of a run flap, and however long, what its probes tell stays within what the engine takes: 20,000 signals in
-// a workflow's life, and a history of 51,200 events, of which a word is five.
+// a workflow's life, and a history of 51,200 events, of which a word that comes alone is ten: itself, the task that hears it, and the
+// journal's timer, task and marker (see workflows/testdata/histories/silent-probe-beside.json).
 func TestFlappingProbesDoNotUseUpTheirRun(t *testing.T) {
 	for _, probes := range []int{1, 4, 20, 100, 200} {
 		for _, every := range []time.Duration{2 * time.Second, 11 * time.Second, 5 * time.Minute, 3 * time.Hour} {
 			a := newAllowance(probes, t0)
 			n, first := flap(&a, every, 30*24*time.Hour)
-			if all := n * probes; all > 8500 && (probes <= 100 || all > 10_000) {
+			if all := n * probes; 10*all > 45_000 {
 				t.Errorf("%d probes whose targets change every %v told the run %d words in 30 days", probes, every, all)
 			}
 			if first*probes < 20 && every < time.Minute {
@@ -65,7 +66,7 @@ func TestFlappingProbesDoNotUseUpTheirRun(t *testing.T) {
 					n, spoke = n+1, s
 				}
 			}
-			if all := n * probes; all > 19_000 && probes <= 100 {
+			if all := n * probes; all > 15_000 && probes <= 100 {
 				t.Errorf("%d probes whose targets change every %v told the run %d words, also while it waited", probes, every, all)
 			}
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -21,8 +22,8 @@ import (
 )
 
 // The engine ends a workflow whose history has grown too large (50 MiB, 51,200 events), and
-// nothing brings it back. So nobody may add without end to that of a run: neither by the length
-// of what they say nor by how often.
+// nothing brings it back; and of updates it takes only so many, then none, the abort included. So nobody may add without end to
+// those of a run: neither by the length of what they say nor by how often. An act that comes alone is some ten events.
 const (
 	mostText  = 2000 // characters of what people write
 	mostName  = 200  // of every other text
@@ -35,7 +36,17 @@ const (
 	// heavyBytes and heavyEvents are half of what the engine allows.
 	heavyBytes, heavyEvents = 25 << 20, 25_600
 	weighEvery              = 50 // acts of a run
+
+	// fullBytes and fullEvents are four fifths of it: what is left is for what steers the run.
+	fullBytes, fullEvents = 40 << 20, 40_960
+	// usualUpdates is what Temporal takes of a workflow (history.maxTotalUpdates) unless it is told otherwise.
+	usualUpdates = 2000
 )
+
+// beside are the acts that a response can go without when little is left of what the engine takes of it: they can be written down
+// elsewhere.
+var beside = map[string]bool{workflows.UpdateNotice: true, workflows.UpdateReach: true, workflows.UpdateOrder: true, workflows.UpdateFollowUp: true,
+	workflows.UpdateRemark: true, workflows.UpdateSituation: true, workflows.UpdatePrioritize: true, workflows.UpdateConsult: true}
 
 // prose are the fields in which people write sentences.
 var prose = map[string]bool{"reason": true, "note": true, "text": true, "what": true, "ground": true, "restrictions": true}
@@ -134,6 +145,7 @@ type pace struct {
 	mu   sync.Mutex
 	of   map[paced]*paces
 	runs map[string]int
+	full map[string]bool // runs of which little is left, as they were last weighed
 }
 
 type paced struct{ run, person string }
@@ -172,7 +184,7 @@ func mostSteps(p plan.Plan) int {
 
 func (p *pace) begin() {
 	if p.of == nil {
-		p.of, p.runs = map[paced]*paces{}, map[string]int{}
+		p.of, p.runs, p.full = map[paced]*paces{}, map[string]int{}, map[string]bool{}
 	}
 }
 
@@ -216,7 +228,23 @@ func (p *pace) forget(open []journal.Summary) {
 		return !slices.ContainsFunc(open, func(s journal.Summary) bool { return s.Run == id })
 	}
 	maps.DeleteFunc(p.runs, func(id string, _ int) bool { return ended(id) })
+	maps.DeleteFunc(p.full, func(id string, _ bool) bool { return ended(id) })
 	maps.DeleteFunc(p.of, func(k paced, _ *paces) bool { return ended(k.run) })
+}
+
+// fill notes whether little is left of what the engine takes of a run.
+func (p *pace) fill(runID string, full bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin()
+	p.full[runID] = full
+}
+
+// keeps reports whether what is left of a run is kept from such an act.
+func (p *pace) keeps(runID, act string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return beside[act] && p.full[runID]
 }
 
 // paced refuses somebody who acts more often than people do.
@@ -225,8 +253,13 @@ func (s *Server) paced(ctx context.Context, workflowID, by, act string, most int
 		return nil // has its own bounds
 	}
 	runID, _, _ := strings.Cut(workflowID, "/")
-	ok, often := s.pace.may(runID, by, act, most, s.now())
 	l := lang(ctx)
+	if s.pace.keeps(runID, act) {
+		return problem(http.StatusTooManyRequests, CodeRefused, l.T("Run %s has nearly used up what the engine takes of one run. What is left is kept for decisions, approvals, steps, reports of damage, pause and abort. Nothing was kept.",
+			"実施 %s は、1件の実施についてエンジンが受け付けられる量の上限に近づいています。残りは決定、承認、ステップ、被害報告、一時停止、中止のために確保しています。何も保存していません。", runID),
+			l.T("Write it down elsewhere with the time, to be attached to the report", "時刻とともに別途書き留め、報告書に添付してください"))
+	}
+	ok, often := s.pace.may(runID, by, act, most, s.now())
 	switch {
 	case ok:
 		return nil
@@ -242,14 +275,35 @@ func (s *Server) paced(ctx context.Context, workflowID, by, act string, most int
 func (s *Server) weigh(ctx context.Context, workflowID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 	defer cancel()
+	runID, runbook, _ := strings.Cut(workflowID, "/")
+	if runbook != "" {
+		s.weigh(ctx, runID)
+	}
 	w, err := s.Engine.DescribeWorkflowExecution(ctx, workflowID, "")
 	if err != nil {
 		s.Log.Warn("the size of a run's history can't be told", "run", workflowID, "err", err)
 		return
 	}
-	if size, events := w.GetWorkflowExecutionInfo().GetHistorySizeBytes(), w.GetWorkflowExecutionInfo().GetHistoryLength(); heavy(size, events) {
+	size, events := w.GetWorkflowExecutionInfo().GetHistorySizeBytes(), w.GetWorkflowExecutionInfo().GetHistoryLength()
+	if heavy(size, events) {
 		s.Log.Error("a run has used half of the history that the engine allows; it is ended by the engine at the whole", "run", workflowID, "bytes", size, "events", events)
 	}
+	if runbook != "" {
+		return
+	}
+	acts, most := 0, cmp.Or(s.Updates, usualUpdates)
+	if t, _, err := s.followed(ctx, runID); err != nil {
+		s.Log.Warn("how many acts a run has taken can't be told", "run", runID, "err", err)
+	} else if acts = t.Acts(); acts > most/2 {
+		s.Log.Error("a run has taken half of the acts that the engine takes of one; at the whole nobody can act in it any more, unless history.maxTotalUpdates of the engine can be raised", "run", runID, "acts", acts, "most", most)
+	}
+	s.pace.fill(runID, full(size, events, acts, s.Updates))
+}
+
+// full reports whether what is left of a run is for what steers it. How many updates the engine takes is 0 where that is not
+// known: it can be raised there.
+func full(size, events int64, acts, updates int) bool {
+	return size > fullBytes || events > fullEvents || updates > 0 && acts > updates*7/10
 }
 
 func heavy(size, events int64) bool { return size > heavyBytes || events > heavyEvents }

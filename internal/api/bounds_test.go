@@ -90,5 +90,15 @@ func TestActsOfAPersonAreBounded(t *testing.T) {
 	if _, err := w.as("suzuki").Remark(t.Context(), id, workflows.Remark{Text: "the lift stands still"}); err != nil {
 		t.Errorf("somebody else: %v", err)
 	}
-	w.abort(id)
+	// All together have a bound too: an engine that took 20 acts of a run, as the Cloud takes 2,000, has few left.
+	w.server.Updates = 20
+	for range 100 - taken {
+		if _, err = w.as("suzuki").Remark(t.Context(), id, workflows.Remark{Text: "again"}); err != nil {
+			break
+		}
+	}
+	if p := problem(t, err); p.Status != 429 || p.WayOut == "" || !strings.Contains(p.Detail, "what the engine takes of one run") {
+		t.Errorf("of a run that is nearly full: %+v", p)
+	}
+	w.abort(id) // which is taken
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // following keeps where the runs stand that people look at: to read the whole journal of a
@@ -25,6 +26,8 @@ type followed struct {
 	mu  sync.Mutex
 	t   *progress.Tracker
 	pos int64
+	// acts are those of people that the run's own workflow has taken: about as many updates as the engine counts.
+	acts int
 }
 
 // at is the run's followed state, without reading.
@@ -58,6 +61,11 @@ func (s *Server) follow(ctx context.Context, runID string, p plan.Plan) (seen, e
 		return seen{}, s.storeProblem(ctx, err)
 	}
 	x.t.Apply(entries...)
+	for _, e := range entries {
+		if by := e.Event.By; e.Event.Writer == "run" && by != "" && by != run.Engine && !run.NoPerson(by) && !run.IsSimulated(by) {
+			x.acts++
+		}
+	}
 	if n := len(entries); n > 0 {
 		x.pos = entries[n-1].Position
 	}
@@ -111,6 +119,13 @@ func (x seen) Refusals(person string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.t.Refusals(person)
+}
+
+// Acts is how many acts of people the run has taken.
+func (x seen) Acts() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.acts
 }
 
 // MusterPlace is where somebody musters now.

@@ -58,3 +58,35 @@ func TestStepsKeepNobodyFromSteering(t *testing.T) {
 		}
 	}
 }
+
+// Of a run of which the engine takes little more, what is left is kept for what steers it, and for what the response rests on.
+func TestWhatIsLeftOfARunIsKeptForWhatSteersIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		size, events  int64
+		acts, updates int
+		want          bool
+	}{
+		"a month of notices, on one's own Temporal": {10 << 20, 30_000, 3000, 0, false},
+		"the same in the Cloud":                     {10 << 20, 30_000, 1401, 2000, true},
+		"a week of them in the Cloud":               {10 << 20, 14_000, 1400, 2000, false},
+		"many events":                               {10 << 20, 41_000, 0, 0, true},
+		"many bytes":                                {41 << 20, 1000, 0, 0, true},
+	} {
+		if got := full(c.size, c.events, c.acts, c.updates); got != c.want {
+			t.Errorf("%s: full is %v", name, got)
+		}
+	}
+	s := &Server{}
+	s.pace.fill("quake-real-1", true)
+	for act, refused := range map[string]bool{workflows.UpdateNotice: true, workflows.UpdateReach: true, workflows.UpdateFollowUp: true, workflows.UpdateRemark: true,
+		workflows.UpdateDecide: false, workflows.UpdateApprove: false, workflows.UpdateAbort: false, workflows.UpdatePause: false, workflows.UpdateConfirm: false,
+		workflows.UpdateAssess: false, workflows.UpdateInspect: false, workflows.UpdateHandover: false} {
+		if err := s.paced(t.Context(), "quake-real-1", "sato", act, mostActs); (err != nil) != refused {
+			t.Errorf("%s: %v", act, err)
+		}
+	}
+	s.pace.forget(nil)
+	if s.pace.keeps("quake-real-1", workflows.UpdateRemark) {
+		t.Error("it is kept of a run that has ended")
+	}
+}

@@ -47,7 +47,9 @@ type Server struct {
 	Data converter.DataConverter
 	// Namespace is the engine's; "" is default.
 	Namespace string
-	Plans     Plans
+	// Updates is how many the engine takes of one run; 0 is not known, and can be raised.
+	Updates int
+	Plans   Plans
 	// PlansDir is the folder that they come from, as doctor on this machine finds it.
 	PlansDir string
 	Render   Render

@@ -370,6 +370,10 @@ func (s *Server) updateProblem(ctx context.Context, id string, err error) error 
 	if away := new(serviceerror.Unavailable); errors.As(err, &away) {
 		return s.engineAway(ctx, err)
 	}
+	if most := new(serviceerror.FailedPrecondition); errors.As(err, &most) && strings.Contains(most.Message, "total number of distinct updates") {
+		return problem(http.StatusTooManyRequests, CodeRefused, l.T("The engine takes no more acts of run %s: %s", "エンジンは実施 %s の操作をこれ以上受け付けません: %s", id, most.Message),
+			l.T("Raise history.maxTotalUpdates in the dynamic configuration of your Temporal, such as to 10000 (dynamic.yaml): it is read again while Temporal runs, and then the act is taken", "Temporalの動的設定で history.maxTotalUpdates を引き上げてください（dynamic.yaml の例では10000）。稼働したまま読み直され、操作を受け付けるようになります"))
+	}
 	return problem(http.StatusInternalServerError, CodeInternal, err.Error(), "")
 }
 

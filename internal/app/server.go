@@ -23,6 +23,7 @@ import (
 	"github.com/muster-dr/muster/internal/board"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -100,7 +101,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.api = &api.Server{
 		Name:     serverName(o.Config),
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, PlansDir: files.full(), Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
+		Store: s.store, Engine: c.client, Namespace: at.namespace, Updates: engine.Updates(o.Config.Temporal.Address), Data: c.codec.Data(), Plans: files, PlansDir: files.full(), Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker), Bundled: o.Bundled,
 	}
