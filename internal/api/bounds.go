@@ -295,7 +295,7 @@ func (s *Server) weigh(ctx context.Context, workflowID string) {
 	if t, _, err := s.followed(ctx, runID); err != nil {
 		s.Log.Warn("how many acts a run has taken can't be told", "run", runID, "err", err)
 	} else if acts = t.Acts(); acts > most/2 {
-		s.Log.Error("a run has taken half of the acts that the engine takes of one; at the whole nobody can act in it any more, unless history.maxTotalUpdates of the engine can be raised", "run", runID, "acts", acts, "most", most)
+		s.Log.Error("a run has taken half of the acts that the engine takes of one; at the whole nobody can act in it any more, unless history.maxTotalUpdates of the engine can be raised", "run", runID, "updates", acts, "most", most)
 	}
 	s.pace.fill(runID, full(size, events, acts, s.Updates))
 }

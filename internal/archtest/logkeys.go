@@ -73,6 +73,8 @@ var LogKeys = map[string]string{
 	"tries":     "number of tries",
 	"bytes":     "size",
 	"answers":   "number of answers",
+	"updates":   "number of people's acts that a run has taken",
+	"most":      "number of them that the engine takes",
 	"to":        "whom a message was for",
 	"of":        "what a thing belongs to",
 
