@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -242,17 +243,18 @@ func lossy(t *testing.T, answers func(n int) bool) string {
 
 // A packet that is lost, and a server that is being restarted, do not make a living server with old values a lost one.
 func TestAStaleServerIsNotLostWithAPacket(t *testing.T) {
-	for name, answers := range map[string]func(int) bool{
-		"its first packet":       func(n int) bool { return n > 1 },
-		"all after its first":    func(n int) bool { return n == 1 },
-		"its first two, not TCP": func(n int) bool { return n > 2 },
-	} {
-		primary, _ := dnstest.Start(t, 1)
-		stale := lossy(t, answers)
-		p := www(primary.Address, stale)
-		p.Wait = run.Duration(5 * time.Second)
-		if out, err := update(t.Context(), p); kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), stale+" (192.0.2.1)") {
-			t.Errorf("%s is lost: %+v %v", name, out, err)
+	primary, _ := dnstest.Start(t, 1)
+	lost := map[string]string{
+		lossy(t, func(n int) bool { return n > 1 }):  "its first packet",
+		lossy(t, func(n int) bool { return n > 2 }):  "its first two, so that TCP is left",
+		lossy(t, func(n int) bool { return n == 1 }): "all after its first",
+	}
+	p := www(primary.Address, slices.Collect(maps.Keys(lost))...)
+	p.Wait = run.Duration(5 * time.Second)
+	out, err := update(t.Context(), p)
+	for server, what := range lost {
+		if kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), server+" (192.0.2.1)") {
+			t.Errorf("of %s is lost: %s: %+v %v", server, what, out, err)
 		}
 	}
 }
