@@ -250,7 +250,7 @@ func TestLabelsAndNodesAreChangedAndPutBack(t *testing.T) {
 
 // A patch that was taken and did not reach its goal is not nothing: it needs its undo. A json patch is not sent twice.
 func TestAPatchThatFallsShortIsNotNothing(t *testing.T) {
-	k, s, path := start(t)
+	_, s, _ := start(t)
 	merge := s.Step("kubernetes.patch", orders(with{"patch": with{"spec": with{"paused": true}}, "expect": "object.status.readyReplicas >= 9", "wait": "1s"}))
 	if seen := s.Look(merge); seen.Sight != plan.HoldsNot || seen.Partial {
 		t.Errorf("before: %+v", seen)
@@ -261,7 +261,7 @@ func TestAPatchThatFallsShortIsNotNothing(t *testing.T) {
 		t.Errorf("settled: %+v", seen)
 	}
 
-	k, s, path = start(t)
+	k, s, path := start(t)
 	// add puts one more item into a list each time.
 	k.Change(path, func(o kubetest.Object) { o["spec"].(kubetest.Object)["list"] = []any{} })
 	add := func() plan.Call {
