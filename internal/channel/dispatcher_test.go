@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -513,6 +514,41 @@ func TestCrashBetweenSendingAndNoting(t *testing.T) {
 	if again != 3 {
 		t.Errorf("%d of 3 were told to look first", again)
 	}
+}
+
+// cut is a store whose server keeps nothing any more once it is killed.
+type cut struct {
+	journal.Store
+	killed atomic.Bool
+}
+
+func (c *cut) PutDocument(ctx context.Context, d journal.Document) (journal.Document, error) {
+	if c.killed.Load() {
+		return d, errors.New("killed")
+	}
+	return c.Store.PutDocument(ctx, d)
+}
+
+// A server whose clock was hours ahead when it was killed leaves nobody uncalled for as long.
+func TestAServerThatWasAheadHoldsUpNobody(t *testing.T) {
+	w := newWorld(t, 3)
+	p := newPost("mail")
+	hang := make(chan struct{})
+	p.meets = func(channel.Message, bool) error { <-hang; return channel.Down("lost / lost", 0, nil) }
+	w.call(t)
+	store := &cut{Store: w.store}
+	stop := w.dispatch(t, func(d *channel.Dispatcher) {
+		d.Store, d.Clock.Now = store, func() time.Time { return time.Now().Add(2 * time.Hour) }
+	}, p)
+	eventually(t, "all to be under way", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.now == 3 })
+	store.killed.Store(true)
+	go close(hang)
+	stop()
+	p.mu.Lock()
+	p.meets = nil
+	p.mu.Unlock()
+	w.dispatch(t, nil, p)
+	eventually(t, "the receipts", func() bool { return len(w.receipts(t)) == 3 })
 }
 
 // Who answered meanwhile is not called any more; what a run that ended leaves unsaid is a

@@ -26,6 +26,7 @@ type follower struct {
 	pic   *picture
 	parts sync.WaitGroup
 	mine  map[string]bool // parts in this server's hands
+	still map[string]sign // others' parts, by when they were seen to change
 	open  int             // parts in hand
 }
 
@@ -33,6 +34,25 @@ type follower struct {
 // servers cut the same parts.
 type page struct {
 	Through int64 `json:"through"`
+}
+
+// sign is the last that was seen of a part in another server's hands: its version, and since when it has had that.
+type sign struct {
+	version int64
+	since   time.Time
+}
+
+// silent reports how long a part has not changed, as far as this server has looked: by one clock, since the owner's may be
+// hours off.
+func (f *follower) silent(doc journal.Document) time.Duration {
+	now := f.d.Clock.Time()
+	if f.still == nil {
+		f.still = map[string]sign{}
+	}
+	if s, ok := f.still[doc.ID]; !ok || s.version != doc.Version {
+		f.still[doc.ID] = sign{doc.Version, now}
+	}
+	return now.Sub(f.still[doc.ID].since)
 }
 
 // pair is an event and to whom it is said.
@@ -288,8 +308,8 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 		f.mu.Lock()
 		ours := f.mine[doc.ID]
 		f.mu.Unlock()
-		now := f.d.Clock.Time()
-		if ours || !body.Offered && now.Before(body.Until) || f.d.unable(body) && now.Before(body.Until.Add(2*f.d.Lease)) {
+		silent := f.silent(doc)
+		if ours || !body.Offered && !body.Left && silent < f.d.Lease || f.d.unable(body) && silent < 3*f.d.Lease {
 			continue
 		}
 		pairs, err := f.reread(ctx, body)
@@ -302,7 +322,7 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 				body.Items[i].Again = true
 			}
 		}
-		body.Owner, body.Until, body.Offered = f.d.owner, f.d.Clock.Time().Add(f.d.Lease), false
+		body.Owner, body.Until, body.Offered, body.Left = f.d.owner, f.d.Clock.Time().Add(f.d.Lease), false, false
 		if doc, err = f.d.keep(ctx, f.kind(), doc.ID, doc.Version, body); err == nil {
 			f.start(ctx, doc, body, pairs)
 		}

@@ -17,7 +17,7 @@ import (
 // moment the part is kept: after a crash, one without an outcome may have been.
 type part struct {
 	Owner   string    `json:"owner,omitempty"`
-	Until   time.Time `json:"until,omitzero"` // then the owner counts as dead
+	Until   time.Time `json:"until,omitzero"` // then the owner counts as dead for servers of before Left, by their own clocks
 	From    int64     `json:"from,omitempty"`
 	Through int64     `json:"through,omitempty"`
 	Index   int       `json:"index,omitempty"`
@@ -26,6 +26,8 @@ type part struct {
 	// Offered: a channel does not work at the owner. Nothing is under way, and what may have been
 	// said is noted; who can send takes the part, and until then the owner goes on trying.
 	Offered bool `json:"offered,omitempty"`
+	// Left: the owner has ended in order, and nobody need wait until it counts as dead.
+	Left bool `json:"left,omitempty"`
 }
 
 // item is one delivery.
@@ -350,7 +352,7 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 	s.dirty = false
 	offered := s.body.Offered
 	s.body.Offered = s.under == 0 && !s.leaves && s.f.d.stuck(s.body)
-	s.body.Until = s.f.d.Clock.Time().Add(s.f.d.Lease)
+	s.body.Until, s.body.Left = s.f.d.Clock.Time().Add(s.f.d.Lease), s.leaves
 	if s.leaves || s.body.Offered {
 		s.body.Until = s.f.d.Clock.Time()
 	}
