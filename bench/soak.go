@@ -101,7 +101,7 @@ func (b *bench) soak(ctx context.Context) (err error) {
 		keep(func() error { return l.read(ctx, s.up.client, n) })
 	}
 
-	figures := soakFigures(ctx, s, engine, dir, l)
+	figures := soakFigures(ctx, s, engine, dir, l, time.Now().Add(b.soaking/4))
 	events, err := sampled(ctx, s, b.soaking, figures, l, b.samples)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (b *bench) soak(ctx context.Context) (err error) {
 
 // soakFigures are what is looked at: of each process its memory, its threads and its files, of the
 // server its goroutines too, which it tells by its metrics.
-func soakFigures(ctx context.Context, s *site, engine int, dir string, l *soaked) (out []*figure) {
+func soakFigures(ctx context.Context, s *site, engine int, dir string, l *soaked, warm time.Time) (out []*figure) {
 	server, worker := s.up.process.Cmd.Process.Pid, s.worker.Cmd.Process.Pid
 	for _, p := range []struct {
 		name string
@@ -127,13 +127,13 @@ func soakFigures(ctx context.Context, s *site, engine int, dir string, l *soaked
 	}
 	out = append(out, &figure{name: "server, goroutines", bound: count(10), read: s.up.goroutines},
 		&figure{name: "server, heap after a collection", unit: "MB", bound: share(0.05), read: s.up.heap})
-	// Without what there was at the beginning, which would only get smaller, divided by ever more.
+	// From the end of the warm-up: what there was before, which first fills what the file had free, would be divided by ever more.
 	perEvent := func(database string) func() (float64, error) {
-		base, from := math.NaN(), l.events.Load()
+		base, from := math.NaN(), int64(0)
 		return func() (float64, error) {
 			size, err := sizeOf(ctx, database)
-			if math.IsNaN(base) {
-				base = size
+			if math.IsNaN(base) || time.Now().Before(warm) {
+				base, from = size, l.events.Load()
 			}
 			return (size - base) / 1024 / float64(max(l.events.Load()-from, 1)), err
 		}

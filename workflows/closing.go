@@ -23,13 +23,13 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 
 	cut := ""
 	// After an abort nobody is kept waiting, neither for remarks nor by what still
-	// runs beside the story.
+	// runs beside the story; nor is who wants the next response.
 	if r.abort == nil {
 		if r.plan.Scenario.Simulate == nil && !r.restoreTest() {
 			r.askRecords(ctx)
 			cut = r.untilRecorded(ctx)
 		}
-		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil })
+		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil || r.wantedBy != "" })
 	}
 	r.stop()
 	_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 })

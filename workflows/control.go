@@ -121,14 +121,15 @@ func (r *response) nextWanted(ctx workflow.Context, b Begin) (Begun, error) {
 		r.wantedBy = b.By
 	}
 	if r.phase == run.Closing {
+		ctx, _ = workflow.NewDisconnectedContext(ctx) // cancelled in the engine or not, it ends in order
 		if _, err := workflow.AwaitWithTimeout(ctx, beginWait, func() bool { return r.ended }); err != nil {
 			return Begun{}, err
 		}
 	}
 	begun := r.begun
 	begun.Holder, begun.Ended = r.in.RunID, r.ended
-	begun.Why = plan.Say("response %s is in %s, so joining it would call nobody and decide on nothing that happens now: the next one begins when it has ended",
-		"対応 %s は「%s」の段階にあり、合流しても要員の召集も新たな事態への判断も行われません。新しい対応は、この対応が終了してから開始します",
+	begun.Why = plan.Say("response %s is in %s, so joining it would call nobody and decide on nothing that happens now: end it, then start again. Its records are not waited for any more",
+		"対応 %s は「%s」の段階にあり、合流しても要員の召集も新たな事態への判断も行われません。この対応を終了させてから、改めて発動してください（この対応の記録物の提出は、以後待ちません）",
 		r.in.RunID, plan.Text{EN: i18n.EN.Phase(r.phase), JA: i18n.JA.Phase(r.phase)})
 	begun.Refused = begun.Why.Both()
 	return begun, nil

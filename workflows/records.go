@@ -104,7 +104,7 @@ func (r *response) untilRecorded(ctx workflow.Context) (cut string) {
 	ended := func() bool { return r.confirmed[run.Closing] || r.abort != nil || complete() }
 	_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Task.Std(), func() bool { return ended() || r.wantedBy != "" })
 	if r.wantedBy != "" && !ended() {
-		cut = both("%s asked for the next response, so nobody was waited for with the records", "%s が次の対応の開始を求めたため、記録物の提出を待たずに終了", r.named(r.wantedBy))
+		cut = both("%s asked for the next response, so the records were not waited for", "%s が次の対応の開始を求めたため、記録物の提出を待たずに終了", r.named(r.wantedBy))
 	}
 	return cut
 }

@@ -194,13 +194,16 @@ func TestRequestThatDidNothing(t *testing.T) {
 	p.answers = nethttp.StatusBadGateway
 	_, err = s.Act(sitetest.Generation(step, 2), nil)
 	sitetest.Want(t, err, plan.ErrFinding, "502")
-	p.answers = nethttp.StatusForbidden
+	p.answers = nethttp.StatusSeeOther
 	_, err = s.Act(sitetest.Generation(step, 3), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "403")
+	sitetest.Want(t, err, plan.ErrFinding, "303")
+	p.answers = nethttp.StatusForbidden
 	_, err = s.Act(sitetest.Generation(step, 4), nil)
 	sitetest.Want(t, err, plan.ErrFinding, "403")
-	first, fourth := step.EffectKey, sitetest.Generation(step, 4).EffectKey
-	if want := []string{first, first, first, fourth}; !slices.Equal(p.keys, want) {
+	_, err = s.Act(sitetest.Generation(step, 5), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "403")
+	first, fifth := step.EffectKey, sitetest.Generation(step, 5).EffectKey
+	if want := []string{first, first, first, first, fifth}; !slices.Equal(p.keys, want) {
 		t.Errorf("keys %q, want %q", p.keys, want)
 	}
 	server.Close()

@@ -91,8 +91,9 @@ func keyed(ctx context.Context) (string, error) {
 	return key, activities.Keep(ctx, sent{key})
 }
 
-// denied reports whether a status says that nothing was done. Of one that is under way a service says conflict or too early.
+// denied reports whether a status says that nothing was done. Of one that is under way a service says conflict or too early,
+// and by a redirect, often, that it is done and where to see it.
 func denied(status int) bool {
 	under := []int{nethttp.StatusRequestTimeout, nethttp.StatusConflict, nethttp.StatusTooEarly}
-	return status >= 300 && status < 500 && !slices.Contains(under, status)
+	return status >= 400 && status < 500 && !slices.Contains(under, status)
 }

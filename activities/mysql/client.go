@@ -95,6 +95,7 @@ type view struct {
 	Bound    bool // nor can administrators, where the server can bind them: MySQL's super_read_only
 	GTID     string
 	Has      mylink.Position
+	Writers  string   // GTIDs with the IDs of servers whose transactions it has; "" where a position's sources tell
 	Replica  *replica // nil when it follows nobody
 }
 
@@ -156,7 +157,7 @@ func see(ctx context.Context, c *mylink.Conn) (view, error) {
 	d := dialects[c.Flavour]
 	v := view{Flavour: c.Flavour, Version: c.Version}
 	var readOnly, bound string
-	if err := c.QueryRowContext(ctx, d.identity).Scan(&v.ServerID, &readOnly, &bound, &v.GTID); err != nil {
+	if err := c.QueryRowContext(ctx, d.identity).Scan(&v.ServerID, &readOnly, &bound, &v.GTID, &v.Writers); err != nil {
 		return v, err
 	}
 	v.ReadOnly, v.Bound = truth(readOnly), truth(bound)
@@ -187,6 +188,30 @@ func replicaOf(of mylink.Flavour, row map[string]string) (*replica, error) {
 	var err error
 	r.Received, err = mylink.ParsePosition(of, r.ReceivedGTID)
 	return r, err
+}
+
+// kin reports whether two servers may be copies of one database, of which the second follows a third. MariaDB's sources are
+// domains, of which nearly every server has the same one: there both have transactions of the same writer, or the first
+// has some of the one that the second follows.
+func (v view) kin(of view) bool {
+	if v.Flavour != mycluster.MariaDB {
+		return v.Has.Meets(of.Has)
+	}
+	known := of.writers()
+	if of.Replica != nil {
+		known = append(known, of.Replica.ServerID)
+	}
+	return slices.ContainsFunc(v.writers(), func(id string) bool { return slices.Contains(known, id) })
+}
+
+// writers are the server IDs in Writers.
+func (v view) writers() (ids []string) {
+	for gtid := range strings.SplitSeq(v.Writers, ",") { // domain-server-number
+		if part := strings.Split(strings.TrimSpace(gtid), "-"); len(part) == 3 {
+			ids = append(ids, part[1])
+		}
+	}
+	return ids
 }
 
 // visit connects and sees.

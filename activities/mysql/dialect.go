@@ -22,7 +22,7 @@ type statement struct {
 // dialect is what the two flavours say differently. MySQL's is that of 8.0.23 and later,
 // which dropped the old words; MariaDB's is that of 10.5 and later.
 type dialect struct {
-	identity     string // server ID, read_only, whether administrators are bound too, position
+	identity     string // server ID, read_only, whether administrators are bound too, position, and by which servers' IDs
 	replica      string // the replica's status
 	columns      columns
 	startForgets bool   // starting a stopped replica throws away what it received and did not apply
@@ -49,7 +49,7 @@ type columns struct {
 
 var dialects = map[mylink.Flavour]dialect{
 	mycluster.MariaDB: {
-		identity: "SELECT @@server_id, @@global.read_only, @@global.read_only, @@global.gtid_current_pos",
+		identity: "SELECT @@server_id, @@global.read_only, @@global.read_only, @@global.gtid_current_pos, CONCAT_WS(',', @@global.gtid_binlog_state, @@global.gtid_slave_pos)",
 		replica:  "SHOW SLAVE STATUS",
 		columns: columns{host: "Master_Host", port: "Master_Port", serverID: "Master_Server_Id", ioRunning: "Slave_IO_Running", sqlRunning: "Slave_SQL_Running",
 			received: "Gtid_IO_Pos", behind: "Seconds_Behind_Master", gtid: "Using_Gtid"},
@@ -63,7 +63,7 @@ var dialects = map[mylink.Flavour]dialect{
 		dumpedAt:    regexp.MustCompile(`gtid_slave_pos='([^']*)'`),
 	},
 	mycluster.MySQL: {
-		identity: "SELECT @@server_id, @@global.read_only, @@global.super_read_only, @@global.gtid_executed",
+		identity: "SELECT @@server_id, @@global.read_only, @@global.super_read_only, @@global.gtid_executed, ''",
 		replica:  "SHOW REPLICA STATUS",
 		columns: columns{host: "Source_Host", port: "Source_Port", serverID: "Source_Server_Id", ioRunning: "Replica_IO_Running", sqlRunning: "Replica_SQL_Running",
 			received: "Retrieved_Gtid_Set", behind: "Seconds_Behind_Source", gtid: "Auto_Position"},

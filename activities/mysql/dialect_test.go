@@ -56,6 +56,38 @@ func TestEachFlavourIsSpokenToInItsOwnWords(t *testing.T) {
 	}
 }
 
+// Another server at the address of the one that a replica followed is in the way of its promotion only where it may be a copy of
+// the same database.
+func TestWhatMayBeACopyIsKin(t *testing.T) {
+	t.Parallel()
+	position := func(of mylink.Flavour, gtid string) mylink.Position {
+		p, err := mylink.ParsePosition(of, gtid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"
+	for name, c := range map[string]struct {
+		of                   mylink.Flavour
+		gtid, writers, other string
+		kin                  bool
+	}{
+		"MariaDB, by its log":             {mycluster.MariaDB, "0-77-12", "0-1-10,0-77-12,", "0-1-11", true},
+		"MariaDB, by what it followed":    {mycluster.MariaDB, "0-77-12", "0-77-12,0-1-10", "0-1-11", true},
+		"MariaDB, whose writes it has":    {mycluster.MariaDB, "0-77-12", "0-77-12", "0-77-11", true},
+		"MariaDB, of somebody else":       {mycluster.MariaDB, "0-77-12", "0-77-12,", "0-1-11", false},
+		"MariaDB, one that wrote nothing": {mycluster.MariaDB, "", ",", "0-1-11", false},
+		"MySQL":                           {mycluster.MySQL, uuid, "", uuid, true},
+		"MySQL, of somebody else":         {mycluster.MySQL, uuid, "", "4e11fa47-71ca-11e1-9e33-c80aa9429562:1-5", false},
+	} {
+		v := view{Flavour: c.of, Has: position(c.of, c.gtid), Writers: c.writers}
+		if got := v.kin(view{Flavour: c.of, Has: position(c.of, c.other), Writers: c.other, Replica: &replica{ServerID: "1"}}); got != c.kin {
+			t.Errorf("%s: %v, want %v", name, got, c.kin)
+		}
+	}
+}
+
 // A replica's status as MySQL 8.4 shows it.
 func TestAReplicaOfMySQLIsRead(t *testing.T) {
 	t.Parallel()

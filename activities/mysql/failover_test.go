@@ -1,11 +1,15 @@
 package mysql
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/plan"
@@ -283,10 +287,18 @@ func TestPromoteRefusesAReplicaThatSomebodyStopped(t *testing.T) {
 	if !mysqltest.Value[bool](t, p.Osaka, "SELECT @@read_only") {
 		t.Error("it was promoted")
 	}
-	noteStop(ctx, p.Osaka.Target) // as an attempt of the step leaves it that is cut off
-	_, err = promote(as(t, "run-2"), Promote{Server: p.Osaka.Target, Wait: minute})
+	led, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer led.Close()
+	step := func(run string) context.Context {
+		return activities.WithLedger(activities.WithCall(ctx, plan.Call{Run: run, EffectKey: run + "/orders/failover/promote/1"}), led)
+	}
+	noteStop(step("run-1"), p.Osaka.Target) // as an attempt of the step leaves it that is cut off
+	_, err = promote(step("run-2"), Promote{Server: p.Osaka.Target, Wait: minute})
 	wantKind(t, err, plan.ErrRefused, "START SLAVE IO_THREAD on osaka")
-	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+	must[Promoted](t)(promote(step("run-1"), Promote{Server: p.Osaka.Target, Wait: minute}))
 }
 
 func TestPromoteStartsTheThreadThatApplies(t *testing.T) {

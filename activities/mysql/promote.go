@@ -84,7 +84,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 func receiving(ctx context.Context, c *mylink.Conn, t Target, v view) error {
 	r, d := v.Replica, dialects[c.Flavour]
 	switch {
-	case r.Receives != "No" || r.ReceiveNo != 0 && !r.turnedAway() || !v.ReadOnly || stoppedByUs(ctx, t):
+	case r.Receives != "No" || r.ReceiveNo != 0 && !r.turnedAway() || !v.ReadOnly || stoppedByUs(ctx):
 		return nil
 	case d.startForgets && r.Applies == "No" && !v.Has.Has(r.Received): // takeOver says what has to come first
 		return nil
@@ -101,34 +101,22 @@ func after(trouble string) string {
 	return ", " + trouble
 }
 
-// promoteNote lies beside a server of this host since a promotion was about to stop its receiver.
-type promoteNote struct {
-	Run  string `json:"run"`
-	Step string `json:"step"`
+// stopping is what the site's ledger keeps of a promotion that was about to stop its receiver.
+type stopping struct {
+	Stops bool `json:"stops"`
 }
-
-const promoteFile = "promote.json"
 
 // noteStop holds no promotion up.
 func noteStop(ctx context.Context, t Target) {
-	i, here := mylink.Instance(t)
-	if !here || i.Config == "" {
-		return
-	}
-	call := activities.CallFrom(ctx)
-	if err := note(i, promoteFile, promoteNote{Run: call.Run, Step: call.Step}); err != nil {
+	if err := activities.Keep(ctx, stopping{true}); err != nil {
 		activities.Log(ctx).Warn("a promotion that is cut off will look like a replica that somebody stopped", "server", t.Name, "err", err)
 	}
 }
 
-func stoppedByUs(ctx context.Context, t Target) bool {
-	i, here := mylink.Instance(t)
-	if !here || i.Config == "" {
-		return false
-	}
-	call := activities.CallFrom(ctx)
-	var n promoteNote
-	return recall(i, promoteFile, &n) == nil && n == promoteNote{Run: call.Run, Step: call.Step}
+func stoppedByUs(ctx context.Context) bool {
+	var n stopping
+	found, err := activities.Kept(ctx, &n)
+	return err == nil && found && n.Stops
 }
 
 // countable refuses a replica that does not replicate by GTID: what such a one has received
@@ -163,7 +151,7 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view, before [
 	o, err := visit(soon, old)
 	another := v.Replica.ServerID != "0" && o.ServerID != v.Replica.ServerID
 	switch {
-	case err == nil && another && (o.ServerID == v.ServerID && o.Replica != nil || !o.Has.Meets(v.Has)):
+	case err == nil && another && (o.ServerID == v.ServerID && o.Replica != nil || !o.kin(v)):
 		return 0, false, nil // the address leads to the replica itself, or to something that has nothing to do with it
 	case err == nil && another && !o.ReadOnly:
 		return 0, false, activities.RefusedBoth("another server than the one that %s followed is at %s now (server_id %s, not %s), has transactions of the same sources and takes writes: fence it first (mysql.fence), or use mysql.switchover from it",

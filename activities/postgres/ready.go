@@ -96,10 +96,6 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	if err := kept(i, rejoinFile, &left); err != nil {
 		return nil, err
 	}
-	if left.Slot != "" {
-		out = append(out, activities.Lacking("a rejoin of %s was cut off, and its slot %s may be left on the server at %s, where it holds the log until the disk is full: rejoin it, or SELECT pg_drop_replication_slot('%[2]s') there",
-			"%s の復帰が途中で止まっています。%[3]s のサーバーにスロット %[2]s が残っていると、ディスクが満杯になるまでログを保持し続けます。復帰させるか、そこで SELECT pg_drop_replication_slot('%[2]s') を実行してください", p.Server.Name, pglink.Slot(p.Server), left.Slot))
-	}
 	j := joining{Rejoin: p, i: i}
 	c, err := connect(ctx, p.Follow)
 	if err != nil {
@@ -107,6 +103,10 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	}
 	defer c.Close()
 	j.primary = c
+	if inUse, _, err := streams(ctx, c, p.Server); left.Slot != "" && (err != nil || !inUse || left.Slot != pglink.Address(p.Follow.Spec)) {
+		out = append(out, activities.Lacking("a rejoin of %s was cut off, and its slot %s may be left on the server at %s, where it holds the log until the disk is full: rejoin it, or SELECT pg_drop_replication_slot('%[2]s') there",
+			"%s の復帰が途中で止まっています。%[3]s のサーバーにスロット %[2]s が残っていると、ディスクが満杯になるまでログを保持し続けます。復帰させるか、そこで SELECT pg_drop_replication_slot('%[2]s') を実行してください", p.Server.Name, pglink.Slot(p.Server), left.Slot))
+	}
 	out = append(out, j.unsuited(ctx)...)
 	var super, rewinds bool
 	if err := ask(ctx, c, `SELECT (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),

@@ -352,11 +352,16 @@ func (j *joining) reserve(ctx context.Context) error {
 }
 
 // giveUp drops the slot that a rejoin made and that came to nothing, by this attempt or an earlier one: it would hold the
-// log of the only primary until that fills its disk. A repeated step makes it again.
+// log of the only primary until that fills its disk. A repeated step makes it again. A server that was started, and whose time ran
+// out while it replays, may still come to need it.
 func (j *joining) giveUp(ctx context.Context, why error) error {
 	var n rejoinNote
 	if err := kept(j.i, rejoinFile, &n); err != nil || n.Slot != pglink.Address(j.Follow.Spec) {
 		return why
+	}
+	if ctx.Err() != nil && j.runs() {
+		return activities.Saying(why, "%s; it runs and goes on replaying, so its slot %s is left on %s, where it holds the log: repeat the step when it streams, or SELECT pg_drop_replication_slot('%[2]s') there if it is given up",
+			"%s。サーバーは稼働して再生を続けているため、スロット %s を %s に残している（その間ログを保持する）。ストリーミングが始まったらステップを再実行する。断念する場合は、そこで SELECT pg_drop_replication_slot('%[2]s') を実行する", plan.Apart(text(why)), j.out.Slot, j.Follow.Name)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropWithin)
 	defer cancel()
@@ -373,6 +378,12 @@ func (j *joining) giveUp(ctx context.Context, why error) error {
 		return activities.Finding("%s", left.Both())
 	}
 	return activities.Saying(why, "%s", "%s", left)
+}
+
+// runs reports whether the server has processes.
+func (j *joining) runs() bool {
+	procs, err := j.i.Processes()
+	return err == nil && len(procs) > 0
 }
 
 // dropWithin bounds how long a slot is waited for that a copy used which was ended, or a server that went down.

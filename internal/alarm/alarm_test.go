@@ -473,6 +473,7 @@ func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
 	for name, c := range map[string]struct {
 		ended  Response
 		open   string // the scenario of an open response
+		over   bool   // which has recovered what it could
 		past   error
 		quake  bool
 		starts bool
@@ -482,6 +483,8 @@ func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
 		"another system":              {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, starts: true},
 		"the earthquake after that":   {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, quake: true, starts: true},
 		"one that is open":            {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, open: "sendai-loss", starts: true},
+		"one that is over":            {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, open: "sendai-loss", over: true},
+		"an earthquake, and that":     {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, open: "sendai-loss", over: true, quake: true, starts: true},
 		"another one is open":         {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, open: "tokyo-loss"},
 		"a record that can't be read": {past: errors.New("no such plan"), starts: true},
 	} {
@@ -489,7 +492,7 @@ func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
 			h := newHouse(t, given{rules: miyagi()})
 			h.runs.before, h.runs.past = []Response{c.ended}, c.past
 			if c.open != "" {
-				h.runs.before = append(h.runs.before, Response{Run: "open", Scenario: c.open})
+				h.runs.before = append(h.runs.before, Response{Run: "open", Scenario: c.open, Over: c.over})
 			}
 			if c.quake {
 				h.runs.before[0].Ended = h.clock.Add(-time.Minute)
@@ -503,7 +506,11 @@ func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
 			if c.starts != (p.State == Started) || c.starts != (len(h.runs.starts) == 1) {
 				t.Fatalf("%+v, started %v, want that it starts: %v", p, h.runs.starts, c.starts)
 			}
-			if !c.starts && (p.State != Open || p.Due || !strings.Contains(p.Trouble.EN, "sendai-loss-response-1 was for orders") || !strings.Contains(p.Trouble.JA, "人の判断が必要")) {
+			why := "sendai-loss-response-1 was for orders"
+			if c.over {
+				why = "response open has recovered what it could"
+			}
+			if !c.starts && (p.State != Open || p.Due || !strings.Contains(p.Trouble.EN, why) || !strings.Contains(p.Trouble.JA, "人の判断が必要")) {
 				t.Errorf("what keeps it is not said to people: %+v", p)
 			}
 		})

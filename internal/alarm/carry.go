@@ -42,6 +42,7 @@ type Response struct {
 	Scenario string
 	Systems  []string  // of one that has ended
 	Ended    time.Time // zero while it is open
+	Over     bool      // of an open one: it has recovered what it could, so that joining it would call nobody
 }
 
 // settling is for how long after a response no rule starts the next one for its systems by what
@@ -206,8 +207,8 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 }
 
 // unsettled names the response of a moment ago that keeps a rule from starting the next one. What
-// nature does is another event each time, in which people have to be called. An open response is joined, or, when it is over, says
-// that it is in the way.
+// nature does is another event each time, in which people have to be called. An open response is joined; one that is over is of a
+// moment ago.
 // Nothing real waits for a look at what is past.
 func (s *Service) unsettled(ctx context.Context, p Proposal) plan.Text {
 	if p.Kind != run.Response || p.Natural {
@@ -218,8 +219,12 @@ func (s *Service) unsettled(ctx context.Context, p Proposal) plan.Text {
 		s.log.Warn("whether a response has just ended can't be told; what an alarm's rule asks for is started all the same", "proposal", p.ID, "scenario", p.Scenario, "err", err)
 		return plan.Text{}
 	}
-	if slices.ContainsFunc(responses, func(r Response) bool { return r.Ended.IsZero() && r.Scenario == p.Scenario }) {
-		return plan.Text{}
+	if i := slices.IndexFunc(responses, func(r Response) bool { return r.Ended.IsZero() && r.Scenario == p.Scenario }); i >= 0 {
+		if !responses[i].Over {
+			return plan.Text{}
+		}
+		return plan.Say("response %s has recovered what it could and has not ended: it may be the same event again, a person decides",
+			"対応 %s は復旧を終え、まだ終了しておらず、同じ事象の再発の可能性がある。人の判断が必要", responses[i].Run)
 	}
 	for _, r := range responses {
 		if r.Ended.IsZero() {

@@ -128,7 +128,7 @@ func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (
 		open := err == nil && len(sum) == 1 && !sum[0].State.Ended()
 		again = open && sum[0].Kind == run.Drill
 		text = plan.Say("run %s holds its systems", "対象のシステムを %s が保持している", refused.Holder)
-		if open && sum[0].Kind == run.Response && sum[0].Scenario == p.Scenario {
+		if open && sum[0].Kind == run.Response && sum[0].Scenario == p.Scenario && sum[0].Phase.AfterRecovery() && !sum[0].Aborting {
 			text = plan.Say("response %s is over and has not ended, so nobody is called and nothing is decided: end it (`muster drill show %s` says what it waits for), then start this",
 				"対応 %s が復旧後も終了していないため、要員の召集も判断の依頼も行われない。終了させてから（待っている操作は `muster drill show %s` で確認できる）、この提案を開始する必要がある", refused.Holder, refused.Holder)
 			if sum[0].Phase == run.Closing {
@@ -178,7 +178,7 @@ func (a alarmRuns) Responses(ctx context.Context, since time.Time) ([]alarm.Resp
 	}
 	var out []alarm.Response
 	for _, r := range open {
-		out = append(out, alarm.Response{Run: r.Run, Scenario: r.Scenario})
+		out = append(out, alarm.Response{Run: r.Run, Scenario: r.Scenario, Over: r.Phase.AfterRecovery()})
 	}
 	list, err := a.store.Runs(ctx, journal.Filter{Kind: run.Response, Limit: lastResponses})
 	if err != nil {

@@ -184,7 +184,9 @@ func (d *Dispatcher) Heard(name string, err error) {
 	l := d.lane(name)
 	d.mu.Unlock()
 	if l != nil && !errors.Is(err, context.Canceled) {
-		l.heard(l.gate.turn(), err)
+		if l.heard(l.gate.turn(), err); !l.gate.well() {
+			l.asks()
+		}
 	}
 }
 

@@ -296,6 +296,7 @@ func (f *follower) advance(ctx context.Context, doc journal.Document, pos int64)
 func (f *follower) takeOver(ctx context.Context) (clear bool) {
 	docs, err := f.d.Store.DocumentsOf(ctx, f.kind())
 	if err != nil {
+		f.still = nil // nobody could keep anything meanwhile, so nothing that stands still tells of a death
 		return false
 	}
 	clear = true

@@ -36,17 +36,24 @@ const askWithin = 30 * time.Second
 func (l *lane) watch(ctx context.Context) {
 	every, soon := l.d.AskEvery, max(l.d.AskEvery/10, 1)
 	asked, wait := time.Now(), soon
-	for bad := 0; ; {
-		t := time.NewTimer(wait + rand.N(wait/2+1))
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-l.doubt:
-			if t.Stop(); time.Since(asked) < soon {
-				continue
+	due := time.NewTimer(wait + rand.N(wait/2+1))
+	defer due.Stop()
+	for bad := 0; ; due.Reset(wait + rand.N(wait/2+1)) {
+		for again := true; again; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.doubt:
+				switch left := soon - time.Since(asked); {
+				case bad > 2: // it failed again and again, and is not asked sooner for it
+				case left > 0:
+					due.Reset(left)
+				default:
+					again = false
+				}
+			case <-due.C:
+				again = false
 			}
-		case <-t.C:
 		}
 		asked = time.Now()
 		if l.left.Load() > 0 { // its messages tell

@@ -155,8 +155,12 @@ func (c *command) activation(a api.Activation) []string {
 				add("  HELD by run %[1]s, which waits for the decision to return home or to stay: the start will be refused until it lets go. To stay ends it: muster decide stay --run %[1]s --reason ...",
 					"  実施 %[1]s がロックしています（切戻すか現状を維持するかの決定待ち）。解除されるまで開始は拒否されます。現状維持と決定すれば終了します: muster decide stay --run %[1]s --reason ...", s.HeldBy)
 			} else if s.HeldConfirm != "" {
+				how := string(s.HeldConfirm)
+				if s.HeldConfirm == run.Closing {
+					how += " --note ..."
+				}
 				add("  HELD by run %[1]s, which has recovered what it could: the start will be refused until it lets go. It waits for: muster confirm %[2]s --run %[1]s",
-					"  実施 %[1]s がロックしています（復旧は終了済み）。解除されるまで開始は拒否されます。待っている操作: muster confirm %[2]s --run %[1]s", s.HeldBy, s.HeldConfirm)
+					"  実施 %[1]s がロックしています（復旧は終了済み）。解除されるまで開始は拒否されます。待っている操作: muster confirm %[2]s --run %[1]s", s.HeldBy, how)
 			} else {
 				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s がロックしています。解除されるまで開始は拒否されます", s.HeldBy)
 			}

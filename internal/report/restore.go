@@ -89,7 +89,7 @@ func (f *facts) restoreTest(s *systemFacts) System {
 	if !verified.IsZero() && !s.ordered.IsZero() {
 		r.ActualS = seconds(verified.Sub(s.ordered))
 	}
-	stepped := f.started.Rules >= 2 && f.steppedIn(steps, r)
+	stepped := f.started.Rules >= 2 && f.steppedIn(steps, r, verified)
 
 	doubt := doubts(steps, !f.ended.IsZero())
 	if f.ended.IsZero() {
@@ -219,13 +219,13 @@ func (r *Restore) doubtPoint(st *stepFacts, said told) []Reason {
 // clockStepped is the doubt about a time that the engine's clock measured while it was set back.
 const clockStepped = "clock_stepped"
 
-// steppedIn reports whether the engine's clock was set back during a restore. It took no less than its longest step by
-// the clock of the worker, which is never set back.
-func (f *facts) steppedIn(steps []*stepFacts, r *Restore) bool {
+// steppedIn reports whether the engine's clock was set back so that the time of a restore, up to its last verification, can't
+// be told by it. It took no less than its longest step by the clock of the worker, which is never set back.
+func (f *facts) steppedIn(steps []*stepFacts, r *Restore, verified time.Time) bool {
 	back, longest := f.steppedBy >= clockStep, 0.0
 	for _, st := range steps {
-		if st.Human || st.DurationS == nil || st.StartedAt == nil || st.EndedAt == nil {
-			continue
+		if st.Human || st.DurationS == nil || st.StartedAt == nil || st.EndedAt == nil || st.EndedAt.After(verified) {
+			continue // what follows the verification, or goes on beside it, is no part of that time
 		}
 		longest = max(longest, *st.DurationS)
 		back = back || *st.DurationS-st.EndedAt.Sub(*st.StartedAt).Seconds() >= clockStep.Seconds()

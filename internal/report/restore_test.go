@@ -242,9 +242,10 @@ func TestEachCopyIsToldToBeGone(t *testing.T) {
 
 // The engine's clock measures no restore during which it was set back; what a step took by its worker's clock it took.
 func TestARestoreIsNotTimedByAClockThatWasSetBack(t *testing.T) {
-	story := func(verified float64) *story {
+	story := func(verified float64) *story { // what follows takes longer than all of it, and is no part of its time
 		return restoring(t, restoreStep{"pgbackup.restore", "a", `{"restore_s": 4}`, 2, 8},
-			restoreStep{"pgbackup.verify", "a", `{"recovery_point": "2026-11-19T04:59:55Z", "behind_s": 5}`, 10, verified})
+			restoreStep{"pgbackup.verify", "a", `{"recovery_point": "2026-11-19T04:59:55Z", "behind_s": 5}`, 10, verified},
+			restoreStep{"exec.run", "a", `{}`, verified + 1, 2*verified + 10})
 	}
 	for name, c := range map[string]struct {
 		verified, from, back float64 // what is written after a moment is so much back

@@ -56,7 +56,7 @@ var reasons = map[string]plan.Text{
 	"no_marker_before": {EN: "no marker was acknowledged before service stopped, so what was lost with it is unknown", JA: "サービス停止前に応答済みのマーカーがなく、停止に伴う損失は不明"},
 	"stop_unseen":      {EN: "no markers were planted when service stopped, so what was lost with it is unknown", JA: "サービス停止の時点でマーカーが書き込まれておらず、停止に伴う損失は不明"},
 	"no_survivor":      {EN: "no marker older than the lost ones survived, so the span of the loss is unknown", JA: "失われたものより古いマーカーが残っておらず、損失の幅は不明"},
-	"lost_at_least":    {EN: "no marker older than the lost ones survived; those between the first and the newest lost one alone are more than the objective", JA: "失われたものより古いマーカーが残っておらず、確認できた損失だけで目標を超えている"},
+	"lost_at_least":    {EN: "no marker older than the lost ones survived; what is known to be lost is already more than the objective", JA: "失われたものより古いマーカーが残っておらず、確認できた損失だけで目標を超えている"},
 	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
 	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},
 
