@@ -51,6 +51,20 @@ type object struct {
 	written  runtime.Object
 }
 
+// fitting builds a folder, of which nothing may be refused.
+func fitting(t *testing.T, fs filesys.FileSystem, dir string) []object {
+	t.Helper()
+	text, err := build(t, fs, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, refused := judge(t, text)
+	for _, r := range refused {
+		t.Error(r)
+	}
+	return objects
+}
+
 func build(t *testing.T, fs filesys.FileSystem, dir string) (string, error) {
 	t.Helper()
 	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fs, dir)
@@ -262,14 +276,7 @@ func TestTheWayToAVaultFits(t *testing.T) {
 	if err := fs.WriteFile(at, []byte(before+patches)); err != nil {
 		t.Fatal(err)
 	}
-	text, err := build(t, fs, filepath.Dir(at))
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, refused := judge(t, text)
-	for _, r := range refused {
-		t.Error(r)
-	}
+	objects := fitting(t, fs, filepath.Dir(at))
 	hold(t, "osaka", objects)
 	out, mounted, told := map[string]bool{}, map[string]string{}, map[string]string{}
 	for _, o := range objects {
@@ -316,14 +323,7 @@ func TestTheSelfDrillIsGivenWhatItNeeds(t *testing.T) {
 	if err := fs.WriteFile(at, append(b, "components: [../../self-drill]\n"...)); err != nil {
 		t.Fatal(err)
 	}
-	text, err := build(t, fs, filepath.Dir(at))
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, refused := judge(t, text)
-	for _, r := range refused {
-		t.Error(r)
-	}
+	objects := fitting(t, fs, filepath.Dir(at))
 	var worker *appsv1.StatefulSet
 	for _, o := range objects {
 		if s, ok := o.written.(*appsv1.StatefulSet); ok {
