@@ -236,7 +236,8 @@ func (r *response) lookBeside(ctx workflow.Context, w *watch) bool {
 
 // level is the share of a system's service that is there, in percent, as last heard;
 // false when it has no probe or one has not been heard. What is stated by people is
-// taken to be there: nothing would be gained by waiting for it here.
+// taken to be there, and so is what is up and unmeasured (run.LevelUnknown): nothing would be
+// gained by waiting for it here. The record judges it as not proven, whatever ended the wait.
 func (r *response) level(system string) (int, bool) {
 	level, stated, heard := 0, 100, false
 	for _, w := range r.watches {

@@ -205,17 +205,27 @@ func TestAServerWithOldDataIsNamed(t *testing.T) {
 	}
 }
 
+// both listens on one port with UDP and TCP; a number that is free for the one may be taken for the other.
+func both(t *testing.T) (packets net.PacketConn, listener net.Listener) {
+	t.Helper()
+	for range 100 {
+		var err error
+		if packets, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		if listener, err = net.Listen("tcp", packets.LocalAddr().String()); err == nil {
+			return packets, listener
+		}
+		packets.Close()
+	}
+	t.Fatal("no port is free for UDP and TCP")
+	return nil, nil
+}
+
 // lossy is an authoritative server of old values; answers says of each question, from 1, whether it gets through.
 func lossy(t *testing.T, answers func(n int) bool) string {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, listener := both(t)
 	var asked atomic.Int32
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		if !answers(int(asked.Add(1))) {

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -85,14 +86,16 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 func writesWithin(ctx context.Context, t Target, within time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	var before error // what the look before said: the last one may be cut off
 	for {
 		state, err := writes(ctx, t)
 		if err == nil {
 			return state, nil
 		}
 		if wait(ctx, 100*time.Millisecond) != nil {
-			return "", err
+			return "", cmp.Or(before, err)
 		}
+		before = err
 	}
 }
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -52,6 +53,7 @@ func connect(ctx context.Context, t Target) (*pglink.Conn, error) {
 func reach(ctx context.Context, t Target, within time.Duration) (*pglink.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	var before error // what the attempt before said: the last one may be cut off
 	for {
 		c, err := connect(ctx, t)
 		if err == nil {
@@ -61,8 +63,9 @@ func reach(ctx context.Context, t Target, within time.Duration) (*pglink.Conn, e
 			return nil, err // wrong password, no such database: waiting does not help
 		}
 		if wait(ctx, 50*time.Millisecond) != nil {
-			return nil, err
+			return nil, cmp.Or(before, err)
 		}
+		before = err
 	}
 }
 
