@@ -296,7 +296,7 @@ func (r *response) asks(actor string) error {
 }
 
 // holds reports whether the person has the role, or stands in for somebody who has it
-// and has not arrived.
+// and is not there, or is there and hurt.
 func (r *response) holds(person, role string) (ok, deputy bool) {
 	for _, m := range r.people {
 		if !slices.Contains(m.plan.Roles, role) {
@@ -305,7 +305,7 @@ func (r *response) holds(person, role string) (ok, deputy bool) {
 		if m.plan.ID == person {
 			return true, false
 		}
-		if m.arrivedAt.IsZero() && slices.Contains(m.plan.Deputies, person) {
+		if r.replaced(m) && slices.Contains(m.plan.Deputies, person) {
 			deputy = true
 		}
 	}

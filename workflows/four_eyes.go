@@ -123,10 +123,10 @@ func (r *response) mayBeSecond(person string) error {
 	return nil
 }
 
-// away reports whether somebody is not there, so that their deputies act in their place.
+// away reports whether somebody is not there, or there and hurt, so that their deputies act in their place.
 func (r *response) away(person string) bool {
 	m := r.member(person)
-	return m == nil || m.arrivedAt.IsZero()
+	return m == nil || r.replaced(m)
 }
 
 // mayBreakGlass is the one way round: with a reason, and by somebody who could start, approve

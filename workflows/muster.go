@@ -108,8 +108,13 @@ func (r *response) quorum() bool {
 	return true
 }
 
-// present counts those who arrived and hold the role, or stand in for somebody silent
-// who does.
+// replaced reports whether whoever stands in for somebody counts in their place: they are not there, or there and hurt.
+func (r *response) replaced(m *member) bool {
+	return m.arrivedAt.IsZero() || r.unfitReplaced && !m.answer.Safety.Fit()
+}
+
+// present counts those who arrived, can act and hold the role, or stand in for somebody who
+// does and is not there, or is there and hurt.
 func (r *response) present(role string) int {
 	n := 0
 	for _, m := range r.people {
@@ -118,7 +123,7 @@ func (r *response) present(role string) int {
 		}
 		stands := slices.Contains(m.plan.Roles, role)
 		for _, id := range m.standsIn {
-			if who := r.member(id); who != nil && who.arrivedAt.IsZero() && slices.Contains(who.plan.Roles, role) {
+			if who := r.member(id); who != nil && r.replaced(who) && slices.Contains(who.plan.Roles, role) {
 				stands = true
 			}
 		}

@@ -121,6 +121,17 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 			}
 		})
 	}
+	t.Run("hurt after they had come", func(t *testing.T) {
+		w := newWorld(t)
+		w.atEvent(run.PersonCalled, "", func() {
+			w.say(true, safe("sato"), here("sato"), plan.Said{Person: "sato", Safety: run.BadlyHurt})
+		})
+		w.atEvent(run.PersonStandsIn, "", func() { w.say(true, here("suzuki"), safe("tanaka"), here("tanaka")) })
+		w.run(called(t, nil))
+		if len(w.find(run.QuorumReached)) != 1 {
+			t.Errorf("the deputy does not count for a commander who came and is hurt: %+v", w.find(run.QuorumMissed))
+		}
+	})
 	t.Run("a light wound keeps nobody away", func(t *testing.T) {
 		w := newWorld(t)
 		w.atEvent(run.PersonCalled, "", func() {

@@ -280,6 +280,8 @@ const (
 	changeUntoldLeft = "untold-left"
 	// changeHomeInOrder: what is depended on comes home first, and what depends on it stays where that failed.
 	changeHomeInOrder = "home-in-order"
+	// changeUnfitReplaced: who stands in for somebody counts and may act also where that one came and is hurt.
+	changeUnfitReplaced = "unfit-replaced"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

@@ -66,6 +66,7 @@ type response struct {
 	approvalAsked bool
 	approvalOver  bool             // the recovery is approved, or takes no approval, and waits for nothing more
 	revisable     bool             // see changeRevisedWhileHeld
+	unfitReplaced bool             // see changeUnfitReplaced
 	askedSeq      int64            // of the event that asks for the approval now
 	ask           run.Ask          // whose it is
 	homeOpen      bool             // whether to return may still be decided otherwise
@@ -177,6 +178,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		r.absent[id] = true
 	}
 	r.hears = workflow.GetVersion(ctx, changeHears, workflow.DefaultVersion, 1) == 1
+	r.unfitReplaced = workflow.GetVersion(ctx, changeUnfitReplaced, workflow.DefaultVersion, 1) == 1
 	r.listenToPeople(r.work)
 	if err := r.listen(ctx); err != nil {
 		return Summary{}, err

@@ -88,7 +88,7 @@ func (r *roster) approvers(e run.Event, by string) []string {
 	var ask run.Ask
 	_ = e.Decode(&ask)
 	q := plan.Eyes{Not: append([]string{by}, ask.Not...), Decided: ask.Decided,
-		Away: func(id string) bool { return !r.arrived[id] },
+		Away: func(id string) bool { return !r.arrived[id] || r.unfit[id] },
 		Out:  func(id string) bool { return r.absent[id] || r.unfit[id] }}
 	if e.Phase == run.Failback && ask.Need > 0 { // who asked for the recovery may approve the return
 		q.Not = ask.Not

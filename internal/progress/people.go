@@ -191,8 +191,8 @@ func (c *People) note(a Answered) {
 	}
 }
 
-// present counts those who arrived, can act and hold the role or stand in for somebody who
-// does and has not arrived.
+// present counts those who arrived, can act and hold the role, or stand in for somebody who
+// does and is not there, or is there and hurt.
 func (t *Tracker) present(role string) int {
 	holders := map[string]bool{}
 	for _, p := range t.plan.Estate.InRole(role) {
@@ -205,7 +205,7 @@ func (t *Tracker) present(role string) int {
 		}
 		stands := slices.ContainsFunc(p.standsIn, func(absent string) bool {
 			who := t.people[absent]
-			return holders[absent] && (who == nil || who.arrivedAt == nil)
+			return holders[absent] && (who == nil || who.arrivedAt == nil || !who.last.Safety.Fit())
 		})
 		if holders[id] || stands {
 			n++

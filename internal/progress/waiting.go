@@ -256,7 +256,7 @@ func (t *Tracker) closers() (role string, people []string) {
 // it said so asks everybody but who started the run.
 func (t *Tracker) approvers(a *asked) []string {
 	eyes := plan.Eyes{Not: append([]string{t.view.By}, a.second.Not...), Decided: a.second.Decided,
-		Away: func(id string) bool { p := t.people[id]; return p == nil || p.arrivedAt == nil },
+		Away: func(id string) bool { p := t.people[id]; return p == nil || p.arrivedAt == nil || !p.last.Safety.Fit() },
 		Out: func(id string) bool {
 			p := t.people[id]
 			return p != nil && (p.absent || p.first != nil && !p.last.Safety.Fit())
