@@ -37,7 +37,7 @@ func acquire(ctx context.Context, dir string) (*lock, error) {
 	}
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	refuse, giveUp := time.After(2*time.Second), time.After(30*time.Second)
+	refuse, giveUp := time.After(5*time.Second), time.After(30*time.Second)
 	patient := true
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

@@ -230,7 +230,7 @@ func (s *Server) stamping(ctx context.Context) string {
 // engineAnswers tells an engine that is away from one that is slow: asked before every
 // change, so that "not reachable" means that nothing was sent.
 func (s *Server) engineAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err := s.Engine.CheckHealth(ctx, &client.CheckHealthRequest{})
 	return err

@@ -32,7 +32,7 @@ func (s *Server) well(ctx context.Context, age time.Duration) (engine, store err
 	if !w.at.IsZero() && asked.Sub(w.at) < age {
 		return w.engine, w.store
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // the others wait for it too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second) // the others wait for it too
 	defer cancel()
 	var both sync.WaitGroup
 	both.Go(func() {

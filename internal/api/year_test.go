@@ -25,6 +25,7 @@ import (
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -258,11 +259,10 @@ func (y *year) abort(id string) {
 // ended waits for the end of a run.
 func (y *year) ended(id string) {
 	y.t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		if r, err := y.Run(y.t.Context(), id); err == nil && r.Summary.State.Ended() {
-			return
+	waittest.Eventually(y.t, patience, func() string {
+		if r, err := y.Run(y.t.Context(), id); err != nil || !r.Summary.State.Ended() {
+			return id + " did not end"
 		}
-	}
-	y.t.Fatalf("%s did not end", id)
+		return ""
+	})
 }

@@ -577,7 +577,7 @@ func (b *besieged) certificate(a *gateway.Authority, site string) tls.Certificat
 	return pair
 }
 
-func (b *besieged) dial(pair tls.Certificate) (client.Client, error) {
+func (b *besieged) dial(pair tls.Certificate, within time.Duration) (client.Client, error) {
 	text, err := os.ReadFile(filepath.Join(b.o.Config.GatewayDir(), "ca.pem"))
 	if err != nil {
 		b.t.Fatal(err)
@@ -588,13 +588,13 @@ func (b *besieged) dial(pair tls.Certificate) (client.Client, error) {
 	if len(pair.Certificate) > 0 {
 		conf.Certificates = []tls.Certificate{pair}
 	}
-	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), within)
 	defer cancel()
 	return engine.Dial(ctx, engine.Connection{Address: b.o.Config.Gateway.Listen, TLS: conf})
 }
 
 func (b *besieged) dialled(pair tls.Certificate) string {
-	c, err := b.dial(pair)
+	c, err := b.dial(pair, 10*time.Second)
 	if err != nil {
 		return "not let in"
 	}
@@ -604,7 +604,7 @@ func (b *besieged) dialled(pair tls.Certificate) string {
 
 // through does something with the good certificate of tokyo.
 func (b *besieged) through(f func(context.Context, client.Client) error) string {
-	c, err := b.dial(b.certificate(b.gateway, "tokyo"))
+	c, err := b.dial(b.certificate(b.gateway, "tokyo"), time.Minute)
 	if err != nil {
 		b.t.Error(err)
 		return "not let in"

@@ -71,7 +71,7 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 		b, _ := os.ReadFile(at(name))
 		return string(b)
 	}
-	pgtest.Eventually(t, 30*time.Second, func() string {
+	pgtest.Eventually(t, 2*time.Minute, func() string {
 		if got := read("first"); got != before {
 			return "the first step has read " + got
 		}

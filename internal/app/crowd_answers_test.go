@@ -146,7 +146,7 @@ safety: {remind: [20m], within: 40m, muster: 40m, task: 1s}
 	}
 	// again asks until there is an answer: a server that is away is no refusal.
 	again := func(do func() error) {
-		deadline := time.Now().Add(time.Minute)
+		deadline := time.Now().Add(3 * time.Minute)
 		for {
 			err := do()
 			if err == nil {
@@ -157,6 +157,7 @@ safety: {remind: [20m], within: 40m, muster: 40m, task: 1s}
 				t.Errorf("an answer was not taken: %v", err)
 				return
 			}
+			<-time.After(50 * time.Millisecond)
 		}
 	}
 	var all sync.WaitGroup

@@ -127,15 +127,15 @@ func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
 	})
 }
 
-// For two seconds nobody answers, which is longer than the SDK waits: the step goes on as if nothing had been. Where the machine
+// For a second and a half nobody answers, which is longer than the SDK waits: the step goes on as if nothing had been. Where the machine
 // stood still meanwhile, so that the line was cut for about as long as a lease lasts, the drill is held again.
 func TestAMomentWithoutAnAnswerCutsNoStepOff(t *testing.T) {
 	t.Parallel()
 	for n := 1; ; n++ {
 		if cutOff(t, run.ByResult, nil, func(l *line, end func()) bool {
-			took := l.cutFor(2100 * time.Millisecond)
+			took := l.cutFor(1500 * time.Millisecond)
 			end()
-			return took <= 2600*time.Millisecond || n == 3
+			return took <= 1800*time.Millisecond || n == 5
 		}) {
 			return
 		}

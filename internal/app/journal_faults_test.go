@@ -57,7 +57,7 @@ func TestAJournalThatIsHeldHoldsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pgtest.Eventually(t, 30*time.Second, there(at("begun")))
+	pgtest.Eventually(t, 2*time.Minute, there(at("begun")))
 	other, err := sql.Open("sqlite", at("journal.db"))
 	if err != nil {
 		t.Fatal(err)

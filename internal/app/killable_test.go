@@ -151,7 +151,7 @@ var killable = map[string]family{
 			t.Fatalf("start haproxy (package haproxy): %v", err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		pgtest.Eventually(t, 10*time.Second, func() string {
+		pgtest.Eventually(t, time.Minute, func() string {
 			c, err := net.Dial("unix", socket)
 			if err != nil {
 				return err.Error()

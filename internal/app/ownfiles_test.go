@@ -24,7 +24,7 @@ import (
 // entered waits for entries of the access log with that act and outcome which hold all words.
 func entered(t *testing.T, up running, n int, act, outcome string, words ...string) {
 	t.Helper()
-	waittest.Eventually(t, 30*time.Second, func() string {
+	waittest.Eventually(t, 2*time.Minute, func() string {
 		log, err := up.Accesses(t.Context(), 0, 5000)
 		if err != nil {
 			return err.Error()

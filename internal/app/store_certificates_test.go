@@ -56,7 +56,7 @@ func TestTheRecordStoresCertificatesAreWatched(t *testing.T) {
 	at.RawQuery = url.Values{"sslmode": {"verify-full"}, "sslrootcert": {authority}, "sslcert": {pair.Cert}, "sslkey": {pair.Key}}.Encode()
 	o.Config.Store = at.String()
 	id := "certificate store_server " + at.Host
-	pgtest.Eventually(t, 20*time.Second, func() string { // until the setting counts
+	pgtest.Eventually(t, time.Minute, func() string { // until the setting counts
 		for _, c := range Examine(t.Context(), o.Lang, o.Config) {
 			if c.ID == id {
 				return ""
@@ -90,7 +90,7 @@ func TestTheRecordStoresCertificatesAreWatched(t *testing.T) {
 		t.Errorf("renewed on disk alone: %+v", c)
 	}
 	p.Tokyo.Exec(t, "SELECT pg_reload_conf()")
-	pgtest.Eventually(t, 20*time.Second, func() string {
+	pgtest.Eventually(t, time.Minute, func() string {
 		if c := lookedAt(t, o, id); c.Result != Good {
 			return c.Found
 		}

@@ -107,7 +107,7 @@ func TestOneTraceFromTheStartToAStep(t *testing.T) {
 	}
 	untilEnded(t, up, started.Run)
 
-	waittest.Eventually(t, 20*time.Second, func() string {
+	waittest.Eventually(t, time.Minute, func() string {
 		to.mu.Lock()
 		defer to.mu.Unlock()
 		for _, s := range to.spans {

@@ -61,6 +61,7 @@ func chromiumBrowser(t *testing.T) context.Context {
 		}
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", true),
 			chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("font-render-hinting", "none"),
+			chromedp.WSURLReadTimeout(3*time.Minute),            // a start on a busy machine
 			chromedp.Flag("force-prefers-reduced-motion", true)) // else every open page is drawn sixty times a second
 		alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, stop := chromedp.NewContext(alloc)

@@ -17,7 +17,7 @@ func apart(t *testing.T) (one, two *pgtest.Server, secret string) {
 	t.Helper()
 	pair := pgtest.StartPair(t)
 	pair.Osaka.Exec(t, "SELECT pg_promote()")
-	pgtest.Eventually(t, 20*time.Second, func() string {
+	pgtest.Eventually(t, time.Minute, func() string {
 		if pgtest.Value[bool](t, pair.Osaka, "SELECT pg_is_in_recovery()") {
 			return "the second server still follows the first"
 		}

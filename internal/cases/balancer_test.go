@@ -37,7 +37,7 @@ func balancer(t *testing.T, sections string) (socket string) {
 		t.Fatalf("start haproxy (package haproxy): %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	pgtest.Eventually(t, 10*time.Second, func() string { // it binds all of its addresses in one go
+	pgtest.Eventually(t, time.Minute, func() string { // it binds all of its addresses in one go
 		c, err := net.Dial("unix", socket)
 		if err != nil {
 			said, _ := os.ReadFile(log.Name())

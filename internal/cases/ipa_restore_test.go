@@ -39,7 +39,7 @@ func init() {
 		}
 		live.Exec(t, "INSERT INTO accounting (amount) VALUES (1)") // after the last medium: only the log has it
 		last := pgtest.Value[string](t, live, "SELECT pg_walfile_name(pg_switch_wal())")
-		pgtest.Eventually(t, 20*time.Second, func() string {
+		pgtest.Eventually(t, time.Minute, func() string {
 			if _, err := os.Stat(filepath.Join(wal, last)); err != nil {
 				return err.Error()
 			}

@@ -19,7 +19,7 @@ import (
 func listening(t *testing.T, addresses ...string) {
 	t.Helper()
 	for _, a := range addresses {
-		pgtest.Eventually(t, 10*time.Second, func() string {
+		pgtest.Eventually(t, time.Minute, func() string {
 			c, err := net.DialTimeout("tcp", a, time.Second)
 			if err != nil {
 				return err.Error()

@@ -47,7 +47,10 @@ func (m *Machine) Program(t testing.TB, path string) string {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	script := fmt.Sprintf("#!/bin/sh\n%s=%s %s=%s exec %s \"$@\"\n", runKey, quote(path), dirKey, quote(m.dir), quote(self))
 	name := filepath.Join(m.dir, filepath.Base(path))
-	if err := os.WriteFile(name, []byte(script), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a child that inherits it open for writing makes it busy
+	err = os.WriteFile(name, []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return name

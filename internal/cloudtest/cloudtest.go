@@ -102,7 +102,7 @@ func Start(t testing.TB) *Clouds {
 	for name, value := range map[string]string{"HTTPS_PROXY": c.proxy, "https_proxy": c.proxy, "NO_PROXY": "", "no_proxy": "", "SSL_CERT_FILE": c.caFile,
 		"AWS_ACCESS_KEY_ID": AWSKeyID, "AWS_SECRET_ACCESS_KEY": AWSSecretKey, "AWS_REGION": AWSRegion, "AWS_CONFIG_FILE": filepath.Join(dir, "none"), "AWS_EC2_METADATA_DISABLED": "true",
 		"GOOGLE_APPLICATION_CREDENTIALS": c.keyFile,
-		"AZURE_TENANT_ID":                AzureTenant, "AZURE_CLIENT_ID": AzureClient, "AZURE_CLIENT_SECRET": AzureSecret, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"} {
+		"AWS_MAX_ATTEMPTS":               "1", "AZURE_TENANT_ID": AzureTenant, "AZURE_CLIENT_ID": AzureClient, "AZURE_CLIENT_SECRET": AzureSecret, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"} {
 		t.Setenv(name, value)
 	}
 	return c

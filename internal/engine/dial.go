@@ -49,6 +49,9 @@ func Dial(ctx context.Context, c Connection) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if end, ok := ctx.Deadline(); ok { // the SDK gives the first answer 5 s, which a busy machine may not keep
+		o.ConnectionOptions.GetSystemInfoTimeout = max(time.Until(end), time.Millisecond)
+	}
 	cl, err := client.DialContext(ctx, o)
 	if err != nil {
 		return nil, plan.Caused(err, "the engine at %s, namespace %s, can't be reached (is it running, and are address, namespace and credentials right?)",

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -20,8 +21,10 @@ import (
 	"testing"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"go.uber.org/goleak"
@@ -158,12 +161,17 @@ func counting(t *testing.T, c client.Client, begin func(context.Context) (client
 	}
 	return run, func(s string) {
 		t.Helper()
-		// A call into the engine's absence fails; the caller tries again.
-		var err error
+		// A call into the engine's absence fails; the caller tries again, and is counted once.
+		in, err := converter.GetDefaultDataConverter().ToPayloads(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := &workflowservice.SignalWorkflowExecutionRequest{Namespace: "muster", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "count"},
+			SignalName: "add", Input: in, RequestId: rand.Text()}
 		eventually(t, "signal "+s+" is taken", func() bool {
 			one, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
-			err = c.SignalWorkflow(one, "count", "", "add", s)
+			_, err := c.WorkflowService().SignalWorkflowExecution(one, req)
 			return err == nil
 		})
 	}

@@ -1,6 +1,6 @@
 // Package freeport finds loopback ports for servers that have to be told theirs before they
-// start. They lie below those that the kernel gives to whoever connects, so that a server which is
-// down for a moment finds its own again. Whoever can listen on port 0 does that instead: a port
+// start. They lie below those that the kernel gives to whoever connects and those that muster-engine
+// takes for itself, so that a server which is down for a moment finds its own again. Whoever can listen on port 0 does that instead: a port
 // that was free a moment ago may be taken.
 package freeport
 
@@ -16,7 +16,7 @@ import (
 const (
 	first   = 12000
 	fewest  = 1000  // ports to choose from; with fewer, two who look at once meet too often
-	usually = 32768 // where the kernel's begin, as it comes
+	engines = 20000 // where muster-engine's begin: lowestInner in engine/server.go
 )
 
 // next is where to look from: nobody in this process is given what another one was given a moment
@@ -38,12 +38,13 @@ func Get() (int, error) {
 
 // Several are that many, all different.
 func Several(n int) (ports []int, err error) {
-	end := usually
+	end := 32768 // where the kernel's begin, as it comes
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		if n, err := fmt.Sscan(strings.Fields(string(b))[0], &end); n != 1 || err != nil {
 			return nil, fmt.Errorf("ip_local_port_range: %q: %w", b, err)
 		}
 	}
+	end = min(end, engines)
 	if end < first+fewest {
 		return nil, fmt.Errorf("the kernel gives away ports from %d on; %d are needed between that and %d", end, fewest, first)
 	}

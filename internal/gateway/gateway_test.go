@@ -86,7 +86,7 @@ func (o opened) as(t *testing.T, issued gateway.Issued) (client.Client, error) {
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := engine.Dial(ctx, engine.Connection{Address: o.address, TLS: conf})
 	if err == nil {

@@ -70,7 +70,7 @@ func sharedMemory(t *testing.T, s *pgtest.Server) (id int) {
 func TestFrozenServerHangsAndThaws(t *testing.T) {
 	p := pgtest.StartPair(t)
 	p.Tokyo.Freeze(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if _, err := pglink.Connect(ctx, p.Tokyo.Target, "", 0); !pglink.Hung(err) {
 		t.Errorf("connect to a frozen server = %v, want hung", err)

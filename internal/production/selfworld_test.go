@@ -75,7 +75,7 @@ func (s *selfDrilled) schedule(t *testing.T, ctx context.Context, scenario strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	due := time.Now().In(tokyo).Add(5 * time.Second).Truncate(time.Minute).Add(time.Minute)
+	due := time.Now().In(tokyo).Add(30 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	s.edit(t, "    scenario: "+scenario+"\n", fmt.Sprintf("    scenario: %s\n    shift: none\n    schedule: {yearly: {month: %d, day: %d, at: %q}}\n", scenario, due.Month(), due.Day(), due.Format("15:04")))
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries(t), "muster"), "schedule", "apply")
 	cmd.Env = append(os.Environ(), "MUSTER_CONFIG="+filepath.Join(s.Dir, "muster.yaml"))
