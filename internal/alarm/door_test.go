@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
@@ -113,7 +115,7 @@ func TestWhatPagerDutySignedIsNeverAnswered4xx(t *testing.T) {
 	if p := h.proposals(); len(p) != 0 {
 		t.Errorf("what was ignored came to %+v", p)
 	}
-	h.s.sources[slices.IndexFunc(h.s.sources, func(s *source) bool { return s.Name == "pager" })].limit.SetBurst(1)
+	h.s.sources[slices.IndexFunc(h.s.sources, func(s *source) bool { return s.Name == "pager" })].limit = rate.NewLimiter(rate.Every(time.Hour), 1)
 	taken, later := 0, 0
 	for n := range 30 {
 		switch status, text := signed(pagerDuty(fmt.Sprint("02", n), "incident.triggered", "Q2", h.clock)); status {
@@ -195,7 +197,7 @@ func TestASecretThatCantBeReadKeepsOutNoOther(t *testing.T) {
 // A sender that goes wild is slowed down; what it said first has counted.
 func TestAFloodIsBounded(t *testing.T) {
 	h := newHouse(t, given{rules: miyagi()})
-	h.s.sources[2].limit.SetBurst(10)
+	h.s.sources[2].limit = rate.NewLimiter(rate.Every(time.Hour), 10) // however slowly they come
 	alert := file(t, "testdata", "alertmanager-v0.25.0-firing-1alert.json")
 	refused := 0
 	for range 60 {
@@ -207,6 +209,7 @@ func TestAFloodIsBounded(t *testing.T) {
 	if refused == 0 || h.only().State != Open {
 		t.Errorf("%d of 60 refused, %+v", refused, h.only())
 	}
+	h.s.sources[2].banned = rate.NewLimiter(rate.Every(time.Hour), 20)
 	for range 60 {
 		h.post("prom", alert, "Content-Type", "application/json", "Authorization", "Bearer wrong")
 	}
