@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,13 @@ func (n *told) says(words ...string) bool {
 	defer n.mu.Unlock()
 	all := strings.Join(n.said, "\n")
 	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(all, w) })
+}
+
+// times counts the notes with these words.
+func (n *told) times(words string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Count(strings.Join(n.said, "\n"), words)
 }
 
 // bilingual fails unless an error is said in both languages with these words.
@@ -145,8 +153,8 @@ func testASchemaMayTakeItsTime(t *testing.T, pair *pgtest.Pair) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first, given := open(t.Context()), open(ctx)
 	pgtest.Eventually(t, time.Minute, func() string {
-		if !notes.says("another server brings its schema up to date", "別のサーバーがスキーマを更新中") {
-			return "nobody is told why it waits"
+		if en, ja := notes.times("another server brings its schema up to date"), notes.times("別のサーバーがスキーマを更新中"); en < 2 || ja < 2 {
+			return fmt.Sprintf("of two that wait %d and %d are told why", en, ja)
 		}
 		return ""
 	})
