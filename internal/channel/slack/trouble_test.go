@@ -103,7 +103,7 @@ func (w *told) dispatch(c channel.Clock) (stop func()) {
 
 func (w *told) until(what string, ok func() bool) {
 	w.t.Helper()
-	deadline, tick := time.After(60*time.Second), time.NewTicker(10*time.Millisecond)
+	deadline, tick := time.After(5*time.Minute), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
