@@ -34,6 +34,8 @@ type Dispatcher struct {
 	Clock   Clock // the zero one is real
 	// Lease is how long the work of a silent server is left to it; zero is 20 s.
 	Lease time.Duration
+	// Look is how often it is looked for what other servers leave; zero is half of Lease.
+	Look time.Duration
 	// FirstPause and LastPause bound the time between attempts; zero is 1 s and 1 min.
 	FirstPause, LastPause time.Duration
 	// Patience is how long a channel may fail here until its messages are offered to other
@@ -104,6 +106,7 @@ type cursor struct {
 func (d *Dispatcher) Run(ctx context.Context) {
 	d.owner = rand.Text()
 	d.Lease = cmp.Or(d.Lease, 20*time.Second)
+	d.Look = cmp.Or(d.Look, d.Lease/2)
 	d.FirstPause, d.LastPause = cmp.Or(d.FirstPause, time.Second), cmp.Or(d.LastPause, time.Minute)
 	d.Patience, d.AskEvery = cmp.Or(d.Patience, time.Minute), cmp.Or(d.AskEvery, 10*time.Minute)
 	d.mu.Lock()

@@ -86,7 +86,7 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 	taken := time.Time{}
 	for ctx.Err() == nil {
 		begun := time.Now()
-		if now := begun; now.Sub(taken) > d.Lease/2 {
+		if now := begun; now.Sub(taken) > d.Look {
 			taken = now
 			if f.takeOver(ctx) && f.idle() && f.over() {
 				f.finish(ctx, pos, doc)

@@ -128,6 +128,8 @@ type sending struct {
 	seq   int64
 	dirty bool
 	under int // being sent
+	// offered: the store has it as offered, or may have it.
+	offered bool
 }
 
 // start sends a part in the background.
@@ -148,7 +150,7 @@ func (f *follower) start(ctx context.Context, doc journal.Document, body part, p
 		}()
 		ctx, lost := context.WithCancel(ctx)
 		defer lost()
-		s := &sending{f: f, id: doc.ID, version: doc.Version, pairs: pairs, body: body, lost: lost}
+		s := &sending{f: f, id: doc.ID, version: doc.Version, pairs: pairs, body: body, lost: lost, offered: body.Offered}
 		for _, it := range body.Items {
 			s.seq = max(s.seq, it.Seq)
 		}
@@ -187,12 +189,19 @@ func (s *sending) send(ctx context.Context) {
 			s.save(last, true)
 			return
 		case <-tick.C:
-			due := time.Since(renewed) > s.f.d.Lease/3
+			due := time.Since(renewed) > s.f.d.Lease/3 || s.turned()
 			if s.save(ctx, due) && due {
 				renewed = time.Now()
 			}
 		}
 	}
+}
+
+// turned reports whether it is to be kept that the part is offered, or that it is not any more: who could send it waits.
+func (s *sending) turned() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.body.Offered != (s.under == 0 && s.f.d.stuck(s.body))
 }
 
 // lane is that of a channel; nil when there is none of that name.
@@ -301,7 +310,7 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 func (s *sending) attempt(ctx context.Context, l *lane, i int, m Message) error {
 	s.mu.Lock()
 	s.under++
-	offered := s.body.Offered
+	offered := s.offered
 	s.mu.Unlock()
 	if offered && !s.save(ctx, true) {
 		return context.Canceled
@@ -350,8 +359,9 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 		return false
 	}
 	s.dirty = false
-	offered := s.body.Offered
+	offered := s.offered
 	s.body.Offered = s.under == 0 && !s.leaves && s.f.d.stuck(s.body)
+	s.offered = s.offered || s.body.Offered
 	s.body.Until, s.body.Left = s.f.d.Clock.Time().Add(s.f.d.Lease), s.leaves
 	if s.leaves || s.body.Offered {
 		s.body.Until = s.f.d.Clock.Time()
@@ -372,6 +382,9 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 		return false
 	}
 	s.version = doc.Version
+	s.mu.Lock()
+	s.offered = body.Offered
+	s.mu.Unlock()
 	all := true
 	var events, unreached []run.Event
 	for _, it := range body.Items {
