@@ -31,7 +31,7 @@ func waitHealthy(ctx context.Context, p Wait) (Healthy, error) {
 	var out Healthy
 	var seen bool
 	// A look has its own limits: one that was cut short would tell nothing.
-	err := activities.Until(ctx, p.Within.Std(), every, func(context.Context) error {
+	err := activities.UntilWhole(ctx, p.Within.Std(), every, func(ctx context.Context) error {
 		now, err := p.look(ctx)
 		if now.ClusterID != "" {
 			out.State, seen = now, true

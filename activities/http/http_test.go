@@ -182,7 +182,7 @@ func TestRequestLostAnswer(t *testing.T) {
 func TestRequestThatDidNothing(t *testing.T) {
 	p, server, s := start(t)
 	p.answers = nethttp.StatusAccepted
-	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "POST", "body": "osaka", "timeout": "500ms",
+	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "POST", "body": "osaka", "timeout": "3s",
 		"look": map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}})
 	_, err := s.Act(step, nil)
 	sitetest.Want(t, err, plan.ErrFinding, "is false")

@@ -139,18 +139,6 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// until asks ok again and again, and returns what it last said when that took longer than
-// within: not that the last question was cut off, which says nothing about the server.
-func until(ctx context.Context, within, every time.Duration, ok func(context.Context) error) error {
-	var last error
-	return activities.Until(ctx, within, every, func(ctx context.Context) error {
-		if err := ok(ctx); err == nil || !activities.CutOff(ctx) || last == nil {
-			last = err
-		}
-		return last
-	})
-}
-
 // isGuard reports whether err already says what kind it is.
 func isGuard(err error) bool {
 	var typed interface{ Type() string }

@@ -153,7 +153,7 @@ func (h *handover) hold(ctx context.Context) error {
 	if h.before.DownAfter > 0 {
 		within = min(within, h.before.DownAfter/2)
 	}
-	if err := until(ctx, within, tick, func(ctx context.Context) error {
+	if err := activities.Until(ctx, within, tick, func(ctx context.Context) error {
 		lag, err := lagOf(ctx, h.To, h.to, h.From, h.from)
 		if err == nil && lag > 0 {
 			err = fmt.Errorf("%s is still %d bytes behind", h.To.Name, lag)
@@ -209,7 +209,7 @@ func (h *handover) follow(step context.Context) (blocked time.Duration, err erro
 	ctx, cancel := context.WithTimeout(step, h.Wait.Std())
 	defer cancel()
 	renewed := time.Now()
-	if err := until(ctx, h.Wait.Std(), tick, func(ctx context.Context) error {
+	if err := activities.Until(ctx, h.Wait.Std(), tick, func(ctx context.Context) error {
 		if time.Since(renewed) > lease/3 {
 			if err := h.renew(ctx); err != nil {
 				return err
@@ -240,7 +240,7 @@ func (h *handover) follow(step context.Context) (blocked time.Duration, err erro
 			host, port = r["ip"], r["port"]
 		}
 	}
-	err = until(ctx, h.Wait.Std(), 50*time.Millisecond, func(ctx context.Context) error {
+	err = activities.Until(ctx, h.Wait.Std(), 50*time.Millisecond, func(ctx context.Context) error {
 		// The sentinel's own order to the old master may wait there behind a message of
 		// its that is held back, for longer than the lease.
 		if v, err := see(ctx, h.from); err != nil {
@@ -301,7 +301,7 @@ type WaitedFailover struct {
 func waitFailover(ctx context.Context, p WaitFailover) (WaitedFailover, error) {
 	began := time.Now()
 	var out WaitedFailover
-	err := until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) error {
+	err := activities.Until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) error {
 		errs := make([]error, len(p.Servers))
 		var all sync.WaitGroup
 		var mu sync.Mutex

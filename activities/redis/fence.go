@@ -150,7 +150,7 @@ func fenceHere(ctx context.Context, p Fence, out *Fenced) error {
 // fenceAgain fences a server that somebody started meanwhile.
 func fenceAgain(ctx context.Context, p Fence, out *Fenced) error {
 	again := *out
-	if err := until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error { return fenceLive(ctx, p, &again) }); err != nil {
+	if err := activities.Until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error { return fenceLive(ctx, p, &again) }); err != nil {
 		if isGuard(err) {
 			return err
 		}
@@ -221,7 +221,7 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 	c := redislink.Open(p.Server, answerWithin)
 	defer c.Close()
 	var v view
-	if err := until(ctx, p.Wait.Std(), 100*time.Millisecond, func(ctx context.Context) (err error) {
+	if err := activities.Until(ctx, p.Wait.Std(), 100*time.Millisecond, func(ctx context.Context) (err error) {
 		if v, err = see(ctx, c); err == nil && v.Loading {
 			err = errors.New(p.Server.Name + " still reads its data")
 		}

@@ -155,7 +155,7 @@ func endListener(ctx context.Context, t Target) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return activities.RefusedBoth("process %d of %s can't be ended: %v", "プロセス %d（%s）を終了できない：%v", pid, t.Name, err)
 	}
-	return until(ctx, 10*time.Second, tick, func(context.Context) error {
+	return activities.Until(ctx, 10*time.Second, tick, func(context.Context) error {
 		if s, ok := proc.Read(pid); ok && !s.Ended() && proc.Identity(pid) == was {
 			return fmt.Errorf("process %d of %s was killed and is still there", pid, t.Name)
 		}

@@ -108,7 +108,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 
 // takesOver waits until a server is master and takes writes, or says why it does not.
 func takesOver(ctx context.Context, t Target, within time.Duration) error {
-	return until(ctx, within, tick, func(ctx context.Context) error {
+	return activities.Until(ctx, within, tick, func(ctx context.Context) error {
 		does, why, err := attempt(ctx, t)
 		switch {
 		case err != nil:
@@ -251,7 +251,7 @@ func awaitLag(ctx context.Context, replica, master Target, limit int64, within t
 	defer from.Close()
 	defer to.Close()
 	var lag int64
-	err := until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
+	err := activities.Until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
 		lag, err = lagOf(ctx, replica, to, master, from)
 		if err == nil && lag > limit {
 			err = activities.FindingBoth("server %s is still %d bytes behind, more than %d",

@@ -79,21 +79,3 @@ func wantWriter(t testing.TB, p *redistest.Pair, name string) {
 		t.Errorf("writer = %+v, want %s", w, name)
 	}
 }
-
-// A connection sees the end of its time a moment before the context that it came from: what the server
-// was seen to be is what is told.
-func TestAQuestionThatWasCutOffSaysNothing(t *testing.T) {
-	seen, asked := errors.New("still a replica"), 0
-	err := until(t.Context(), 30*time.Millisecond, time.Millisecond, func(ctx context.Context) error {
-		if asked++; asked == 1 {
-			return seen
-		}
-		deadline, _ := ctx.Deadline()
-		for time.Now().Before(deadline) {
-		}
-		return errors.New("no answer in time")
-	})
-	if !errors.Is(err, seen) {
-		t.Errorf("it says %v, want %v", err, seen)
-	}
-}

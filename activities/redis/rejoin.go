@@ -41,7 +41,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	c := redislink.Open(p.Server, answerWithin)
 	defer c.Close()
 	var v view
-	if err := until(ctx, min(p.Wait.Std(), 30*time.Second), 100*time.Millisecond, func(ctx context.Context) (err error) {
+	if err := activities.Until(ctx, min(p.Wait.Std(), 30*time.Second), 100*time.Millisecond, func(ctx context.Context) (err error) {
 		if v, err = see(ctx, c); err == nil && v.Loading {
 			err = fmt.Errorf("server %s is starting, and reads its data", p.Server.Name)
 		}

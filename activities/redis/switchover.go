@@ -50,7 +50,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 		if err != nil {
 			return Switched{}, activities.Saying(err, "whether %s hands over can't be told: %v", "%s が役割を引き渡しているか判断できない：%v", p.From.Name, err)
 		}
-		if err := until(ctx, p.Wait.Std()+answerWithin, tick, func(ctx context.Context) error {
+		if err := activities.Until(ctx, p.Wait.Std()+answerWithin, tick, func(ctx context.Context) error {
 			does, why, err := attempt(ctx, p.To)
 			switch {
 			case err != nil:
@@ -78,7 +78,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 		return Switched{}, toErr
 	}
 	out.Kept = keptFrom && keptTo
-	if err := until(ctx, p.Wait.Std(), tick, func(ctx context.Context) error { return switched(ctx, p, to, from) }); err != nil {
+	if err := activities.Until(ctx, p.Wait.Std(), tick, func(ctx context.Context) error { return switched(ctx, p, to, from) }); err != nil {
 		return Switched{}, err
 	}
 	out.DurationS = time.Since(began).Seconds()
@@ -131,7 +131,7 @@ func ready(ctx context.Context, p Switchover, from, to *redislink.Conn) (endpoin
 	}
 	// Its link is up a moment before its master counts it as online.
 	var at endpoint
-	err = until(ctx, answerWithin, tick, func(ctx context.Context) (err error) {
+	err = activities.Until(ctx, answerWithin, tick, func(ctx context.Context) (err error) {
 		at, err = replicaOf(ctx, p, from)
 		return err
 	})

@@ -40,7 +40,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	}
 	var out Writers
 	var verdict error // certain, and not to be waited away
-	err := until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) (err error) {
+	err := activities.Until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) (err error) {
 		out, err = writersNow(ctx, p.Servers)
 		switch {
 		case isGuard(err):

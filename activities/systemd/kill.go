@@ -181,17 +181,17 @@ func (b blow) over(s State) bool {
 func gone(ctx context.Context, units []unit, b blow) error {
 	var left []string
 	err := activities.Until(ctx, dying, every, func(ctx context.Context) error {
-		left = nil
+		var now []string
 		for _, u := range units {
 			s, err := u.m.state(ctx)
 			if err != nil {
 				return err
 			}
 			if !b.over(s) {
-				left = append(left, fmt.Sprintf("%s (%s)", s.id, s))
+				now = append(now, fmt.Sprintf("%s (%s)", s.id, s))
 			}
 		}
-		if len(left) > 0 {
+		if left = now; len(left) > 0 {
 			return errUnsteady
 		}
 		return nil
@@ -199,7 +199,7 @@ func gone(ctx context.Context, units []unit, b blow) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case len(left) > 0:
+	case errors.Is(err, errUnsteady):
 		return activities.FindingBoth("killed, and not gone after %s: %s", "強制終了したが、%s経過しても残っている：%s", dying, strings.Join(left, ", "))
 	}
 	return late(err)
@@ -263,7 +263,7 @@ const rescued = time.Minute
 // awaitBack waits until new starts of all units are active, and returns those that are not.
 func awaitBack(ctx context.Context, units []unit, b blow, within time.Duration) []string {
 	down := []string{}
-	_ = activities.Until(ctx, within, every, func(context.Context) error { // the last look is not cut short
+	_ = activities.UntilWhole(ctx, within, every, func(ctx context.Context) error {
 		down = []string{}
 		for _, u := range units {
 			if s, err := u.m.state(ctx); err != nil || s.Active != "active" || s.Invocation == b.Starts[u.id] {

@@ -133,7 +133,7 @@ func (m *manager) untilActive(ctx context.Context, p Until, down standing, other
 		as    string    // the invocation seen since
 		fell  plan.Text // how the unit fell short
 	)
-	err := activities.Until(ctx, p.Within.Std(), every, func(context.Context) (err error) { // the last look is not cut short
+	err := activities.UntilWhole(ctx, p.Within.Std(), every, func(ctx context.Context) (err error) {
 		if s, err = m.state(ctx); err != nil {
 			since = time.Time{}
 			return err

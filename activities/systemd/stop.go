@@ -137,7 +137,7 @@ func (m *manager) untilDown(ctx context.Context, s State, steady, within time.Du
 	began, before := time.Now(), s.Invocation
 	var down time.Time
 	var took time.Duration
-	err := activities.Until(ctx, within, every, func(context.Context) (err error) { // the last look is not cut short
+	err := activities.UntilWhole(ctx, within, every, func(ctx context.Context) (err error) {
 		if s, err = m.state(ctx); err != nil {
 			down = time.Time{}
 			return err

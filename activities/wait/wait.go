@@ -75,19 +75,12 @@ var forHTTP = activities.Define("wait.for_http", activities.Doc{
 
 func until(ctx context.Context, within, interval run.Duration, ok func(context.Context) error) (Waited, error) {
 	began := time.Now()
-	var last error // what was seen before the patience itself ended the asking
-	err := activities.Until(ctx, within.Std(), max(interval.Std(), 10*time.Millisecond), func(ctx context.Context) error {
-		err := ok(ctx)
-		if deadline, _ := ctx.Deadline(); last == nil || time.Now().Before(deadline) {
-			last = err
-		}
-		return err
-	})
+	err := activities.Until(ctx, within.Std(), max(interval.Std(), 10*time.Millisecond), ok)
 	switch {
 	case err == nil:
 		return Waited{time.Since(began).Seconds()}, nil
 	case ctx.Err() != nil:
 		return Waited{}, ctx.Err()
 	}
-	return Waited{}, activities.FindingBoth("not within %s: %v", "%s以内に成立しなかった：%v", within, last)
+	return Waited{}, activities.FindingBoth("not within %s: %v", "%s以内に成立しなかった：%v", within, err)
 }
