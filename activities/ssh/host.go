@@ -86,7 +86,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 		return nil, foreign
 	case err != nil && ctx.Err() != nil:
 		_ = wire.Close()
-		return nil, plan.Wrong("host %s at %s accepts connections and does not let us in within %s", "ホスト %s（%s）は接続を受け付けるが、%s以内にログインできなかった", i18n.Spoken(t.Name, address, time.Since(began).Round(100*time.Millisecond))...)
+		return nil, plan.Wrong("host %s at %s accepts connections and does not let us in within %s", "ホスト %s（%s）は接続を受け付けるが、%s以内にログインできなかった", i18n.Spoken(t.Name, address, min(time.Since(began), within))...)
 	case err != nil:
 		_ = wire.Close()
 		if strings.Contains(err.Error(), "unable to authenticate") { // the library has no type for it

@@ -129,7 +129,7 @@ func TestAHalfDeadHostIsGivenUp(t *testing.T) {
 	}
 	defer l.Close()
 	h := host(&sshtest.Server{Port: l.Addr().(*net.TCPAddr).Port, User: "x", HostKey: sshtest.Start(t).HostKey, Key: sshtest.Start(t).Key})
-	h.Spec.Within = run.Duration(100 * time.Millisecond)
+	h.Spec.Within = run.Duration(2040 * time.Millisecond)
 	given := make(chan error, 1)
 	go func() {
 		_, err := execute(t.Context(), Run{Argv: []string{"true"}, Command: Command{Host: h}})
@@ -138,9 +138,9 @@ func TestAHalfDeadHostIsGivenUp(t *testing.T) {
 	select {
 	case err = <-given:
 	case <-time.After(time.Minute):
-		t.Fatal("a silent host, which is given 100 ms, is still waited for after a minute")
+		t.Fatal("a silent host, which is given 2.04 s, is still waited for after a minute")
 	}
-	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was done") || !strings.Contains(err.Error(), "does not let us in within 0.10 s") || !strings.Contains(err.Error(), "0.10秒以内にログインできなかった") {
+	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was done") || !strings.Contains(err.Error(), "does not let us in within 2.04 s") || !strings.Contains(err.Error(), "2.04秒以内にログインできなかった") {
 		t.Errorf("a silent host: %v", err)
 	}
 }
