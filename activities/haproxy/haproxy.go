@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -246,27 +247,35 @@ func firstLine(s string) string { l, _, _ := strings.Cut(s, "\n"); return l }
 
 // tell sends one command and reads the answer; the balancer ends the connection after it.
 func (b Balancer) tell(ctx context.Context, command string) (string, error) {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	answer, err := b.ask(ctx, command)
+	switch {
+	case err == nil:
+		return answer, nil
+	case ctx.Err() == context.Canceled:
+		err = ctx.Err()
+	case activities.CutOff(ctx):
+		return "", plan.Wrong("HAProxy's runtime API at %s does not answer within %s", "HAProxy のランタイムAPI（%s）が %s以内に応答しない", i18n.Spoken(b.Socket, min(time.Since(began), answerWithin))...)
+	}
+	return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, err)
+}
+
+func (b Balancer) ask(ctx context.Context, command string) (string, error) {
 	network := "tcp"
 	if strings.HasPrefix(b.Socket, "/") {
 		network = "unix"
 	}
 	c, err := (&net.Dialer{}).DialContext(ctx, network, b.Socket)
 	if err != nil {
-		return "", fmt.Errorf("HAProxy's runtime API: %w", err)
+		return "", err
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	if _, err := io.WriteString(c, command+"\n"); err != nil {
-		return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, err)
+		return "", err
 	}
 	answer, err := io.ReadAll(io.LimitReader(c, answerCap))
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("HAProxy's runtime API at %s accepts connections and does not answer within %s", b.Socket, answerWithin)
-	}
-	if err != nil {
-		return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, err)
-	}
-	return string(answer), nil
+	return string(answer), err
 }

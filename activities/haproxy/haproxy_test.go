@@ -277,9 +277,17 @@ func TestWrongNamesAndSilentBalancersAreNamed(t *testing.T) {
 	}
 	defer l.Close()
 	gone.Balancer.Spec.Socket = l.Addr().String()
-	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-	defer cancel()
-	if _, err := look(short, Set{Server: gone, State: "ready"}); err == nil || !strings.Contains(err.Error(), "does not answer") {
-		t.Errorf("a silent balancer: %v", err)
+	for _, left := range []time.Duration{0, 2 * time.Second} { // ends in the dial, in the read
+		short, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		_, err := look(short, Set{Server: gone, State: "ready"})
+		if said := plan.SaidBy(err); err == nil || !strings.Contains(said.EN, "does not answer within") || strings.Contains(said.EN, "within 5 s") || !strings.Contains(said.JA, "以内に応答しない") {
+			t.Errorf("a silent balancer: %+v", said)
+		}
+	}
+	off, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := look(off, Set{Server: gone, State: "ready"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a look that was called off: %v", err)
 	}
 }
