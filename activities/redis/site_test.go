@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/redistest"
@@ -71,12 +72,10 @@ func TestEncryptedAndBothSidesKnown(t *testing.T) {
 	certificate(t, dir, "server", ca, caKey)
 	certificate(t, dir, "client", ca, caKey)
 	certificate(t, dir, "stranger", nil, nil)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	s := redistest.Start(t, "tokyo", fmt.Sprintf("tls-port %d", port), "tls-cert-file "+filepath.Join(dir, "server.pem"), "tls-key-file "+filepath.Join(dir, "server.key"),
 		"tls-ca-cert-file "+filepath.Join(dir, "ca.pem"), "tls-auth-clients yes")
 	at := func(ca, client string) Target {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/muster-dr/muster/internal/freeport"
 )
 
 // Server is a running sshd into which User may log in with Key.
@@ -45,12 +47,9 @@ func Start(t testing.TB) *Server {
 	s.Key, allowed = newKey(t)
 	write(t, filepath.Join(dir, "host_key"), hostKey)
 	write(t, filepath.Join(dir, "authorized_keys"), allowed+"\n")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if s.Port, err = freeport.Get(); err != nil {
 		t.Fatal(err)
 	}
-	s.Port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
 	write(t, filepath.Join(dir, "sshd_config"), fmt.Sprintf(`Port %d
 ListenAddress 127.0.0.1
 HostKey %[2]s/host_key
