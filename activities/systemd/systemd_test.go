@@ -51,6 +51,18 @@ func soon(t *testing.T, what string, ok func() bool) {
 	waittest.Eventually(t, 2*time.Minute, func() string { return map[bool]string{false: "not yet: " + what}[ok()] })
 }
 
+// started holds that a unit was started so many times, of which the journal tells a moment later.
+func started(t *testing.T, m *systemdtest.Manager, unit string, times int) {
+	t.Helper()
+	waittest.Eventually(t, 2*time.Minute, func() string {
+		n := m.Starts(t, unit)
+		if n > times {
+			t.Fatalf("%s was started %d times, want %d", unit, n, times)
+		}
+		return map[bool]string{false: fmt.Sprintf("%s was started %d times, want %d", unit, n, times)}[n == times]
+	})
+}
+
 func TestStartStop(t *testing.T) {
 	m := systemdtest.Start(t)
 	s := site(t, m, "orders.service", sleeper)
@@ -94,9 +106,7 @@ func TestStartStop(t *testing.T) {
 	}
 	_, err := s.Act(s.Step("systemd.wait_active", with{"unit": "app", "steady": "0s", "within": "200ms"}), nil)
 	sitetest.Want(t, err, plan.ErrFinding, "was not active", "inactive (dead)")
-	if n := m.Starts(t, "orders.service"); n != 1 {
-		t.Errorf("it was started %d times", n)
-	}
+	started(t, m, "orders.service", 1)
 }
 
 // A unit that others need takes them down. That is refused until they are named, and an
@@ -247,9 +257,7 @@ func TestRestart(t *testing.T) {
 	if res, err := s.Act(s.Step("systemd.restart", again), &same); err != nil || !res.Already || same.Invocation != anew.Invocation {
 		t.Fatalf("another order for the same: %+v %+v %v", res, same, err)
 	}
-	if n := m.Starts(t, "orders.service"); n != 2 {
-		t.Errorf("it was started %d times", n)
-	}
+	started(t, m, "orders.service", 2)
 
 	// What was restarted and fell over is not restarted again.
 	if _, err := m.Bus().StopUnitContext(t.Context(), "orders.service", "replace", nil); err != nil {
