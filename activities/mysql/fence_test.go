@@ -122,6 +122,7 @@ func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
 
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target})) // down, by its options
+	unf.Wait = minute
 	must[Started](t)(unfence(ctx, unf))
 }
 

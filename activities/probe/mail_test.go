@@ -204,7 +204,7 @@ func TestMailByMXAndTLS(t *testing.T) {
 		m.Insert([]dns.RR{rr})
 	}
 	m.SetTsig(dnstest.Key+".", dns.HmacSHA256, 300, time.Now().Unix())
-	if a, _, err := (&dns.Client{TsigSecret: map[string]string{dnstest.Key + ".": dnstest.Secret}}).Exchange(m, primary.Address); err != nil || a.Rcode != dns.RcodeSuccess {
+	if a, _, err := (&dns.Client{Net: "tcp", Timeout: time.Minute, TsigSecret: map[string]string{dnstest.Key + ".": dnstest.Secret}}).Exchange(m, primary.Address); err != nil || a.Rcode != dns.RcodeSuccess {
 		t.Fatalf("put the MX into the zone: %v %v", a, err)
 	}
 	var n int

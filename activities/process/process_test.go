@@ -115,9 +115,10 @@ func TestStartStop(t *testing.T) {
 	if res, err := s.Act(step, &up); err != nil || res.Already || up.PID == 0 || up.Executable != self(t) {
 		t.Fatalf("%+v %+v %v", res, up, err)
 	}
-	if b, _ := os.ReadFile(up.Log); string(b) != "listening\n" {
-		t.Errorf("log: %q", b)
-	}
+	waittest.Eventually(t, time.Minute, func() string {
+		b, _ := os.ReadFile(up.Log)
+		return map[bool]string{false: fmt.Sprintf("log: %q", b)}[string(b) == "listening\n"]
+	})
 	var again process.Started
 	if res, err := s.Act(s.Step("process.start", starting), &again); err != nil || !res.Already || again.PID != up.PID {
 		t.Fatalf("again: %+v %+v %v", res, again, err)

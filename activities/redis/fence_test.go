@@ -78,6 +78,7 @@ func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
 
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target, Restart: true})) // down, by its file
+	unf.Wait = minute
 	must[Unfenced](t)(unfence(ctx, unf))
 }
 
