@@ -298,6 +298,32 @@ func TestPeopleAndProbesContradictEachOther(t *testing.T) {
 	}
 }
 
+// In the place of a commander who came and is hurt the deputy is waited for, and counts.
+func TestTheDeputyOfWhoCameAndIsHurtIsWaitedFor(t *testing.T) {
+	p := testPlan()
+	p.Scenario.Decision.By = "commander"
+	p.Scenario.Quorum = []plan.RoleCount{{Role: "commander", Count: 1}}
+	events := story(started(),
+		run.Event{At: at(1), Kind: run.PersonCalled, Person: "sato", Data: run.Encode(run.Call{Roles: []string{"commander"}})},
+		run.Event{At: at(2), Kind: run.PersonArrived, Person: "sato"},
+		run.Event{At: at(3), Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: "orders", Data: run.Encode(run.DecisionAsk{Question: "where", Role: "commander"})},
+		run.Event{At: at(4), Kind: run.PersonStandsIn, Person: "suzuki", Data: run.Encode(run.StandIn{For: "sato", Why: run.WhyHurt})},
+		run.Event{At: at(5), Kind: run.PersonArrived, Person: "suzuki"},
+		run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.BadlyHurt})})
+	for n, want := range map[int]string{len(events) - 1: "sato", len(events): "suzuki"} {
+		o := Of(p, events[:n], at(7))
+		var people []string
+		for _, w := range o.Waiting {
+			if w.For == AwaitDecision {
+				people = w.People
+			}
+		}
+		if !slices.Equal(people, []string{want}) || o.People.Need[0].Present != 1 {
+			t.Errorf("after %d events: waits for %v, want %s; there are %+v", n, people, want, o.People.Need)
+		}
+	}
+}
+
 // An abort takes back what was asked, but not whether a system returns home: that is still to be answered.
 func TestAnAbortedRunAsksForNothingOfBefore(t *testing.T) {
 	p := testPlan()

@@ -243,9 +243,12 @@ func (t *Tracker) closers() (role string, people []string) {
 	d := t.plan.Scenario.Decision
 	role = cmp.Or(t.plan.Scenario.Lead, d.By)
 	for _, r := range []string{role, d.By, d.Draft} {
-		for _, p := range t.plan.Estate.InRole(r) {
-			if r != "" && !slices.Contains(people, p.ID) {
-				people = append(people, p.ID)
+		if r == "" {
+			continue
+		}
+		for _, id := range t.deciders(r) {
+			if !slices.Contains(people, id) {
+				people = append(people, id)
 			}
 		}
 	}
@@ -282,6 +285,30 @@ func (t *Tracker) musterSite() string {
 	return ""
 }
 
+// deciders are those who hold a role; in the place of one who is hurt those who stand in.
+func (t *Tracker) deciders(role string) (people []string) {
+	for _, holder := range t.plan.Estate.InRole(role) {
+		instead := []string{holder.ID}
+		if p := t.people[holder.ID]; p != nil && p.first != nil && !p.last.Safety.Fit() {
+			instead = nil
+			for _, id := range t.ids() {
+				if slices.Contains(t.people[id].standsIn, holder.ID) {
+					instead = append(instead, id)
+				}
+			}
+			if len(instead) == 0 {
+				instead = []string{holder.ID}
+			}
+		}
+		for _, id := range instead {
+			if !slices.Contains(people, id) {
+				people = append(people, id)
+			}
+		}
+	}
+	return people
+}
+
 func (t *Tracker) decisions() []Waiting {
 	var names []string
 	for name := range t.asked {
@@ -302,9 +329,7 @@ func (t *Tracker) decisions() []Waiting {
 		for _, c := range a.ask.Choices {
 			w.Acts = append(w.Acts, string(c))
 		}
-		for _, p := range t.plan.Estate.InRole(a.ask.Role) {
-			w.People = append(w.People, p.ID)
-		}
+		w.People = t.deciders(a.ask.Role)
 		for _, id := range t.deputies {
 			if a.phase != run.Failback && !slices.Contains(w.People, id) {
 				w.People = append(w.People, id)
