@@ -16,16 +16,16 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.temporal.io/sdk/temporal"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/etcdtest"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.WithoutLeaks(m.Run())) }
 
 // config is a live cluster with a place for its snapshots.
 type config struct {

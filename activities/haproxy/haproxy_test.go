@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/temporal"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/freeport"
@@ -27,7 +26,7 @@ import (
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.WithoutLeaks(m.Run())) }
 
 // edge is a real HAProxy before two servers that answer their names.
 type edge struct {

@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,9 +23,10 @@ import (
 	"github.com/muster-dr/muster/internal/kubetest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/sitetest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.WithoutLeaks(m.Run())) }
 
 type with = map[string]any
 

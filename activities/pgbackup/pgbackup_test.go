@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/temporal"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.WithoutLeaks(m.Run())) }
 
 // shop is a live server that archives its log, with orders that carry their time.
 type shop struct {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/temporal"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/ledger"
@@ -24,7 +23,7 @@ import (
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.WithoutLeaks(m.Run())) }
 
 func host(s *sshtest.Server) Target {
 	return Target{Name: "app1", Spec: Host{Host: "127.0.0.1", Port: s.Port, User: s.User, HostKey: s.HostKey, Key: activities.NewSecret(s.Key), Within: run.Duration(time.Minute)}}

@@ -20,7 +20,6 @@ import (
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/temporal"
@@ -30,6 +29,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -39,11 +39,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	temporaltest.Stop()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(waittest.WithoutLeaks(code))
 }
 
 type with map[string]any

@@ -27,16 +27,16 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"go.uber.org/goleak"
 	_ "modernc.org/sqlite"
 
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestMain(m *testing.M) {
 	worker.SetBinaryChecksum("test")
-	goleak.VerifyTestMain(m)
+	os.Exit(waittest.WithoutLeaks(m.Run()))
 }
 
 // deadline is for everything a test waits for.

@@ -9,19 +9,15 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	temporaltest.Stop()
-	if err := goleak.Find(); err != nil {
-		println(err.Error())
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(waittest.WithoutLeaks(code))
 }
 
 func hello(workflow.Context) (string, error) { return "hello", nil }

@@ -3,8 +3,12 @@ package waittest
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // Context ends with the test, or after d.
@@ -12,6 +16,27 @@ func Context(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// leaving is how long goroutines have to end after the tests: connections that are being closed, a client's last try to dial.
+const leaving = 20 * time.Second
+
+// WithoutLeaks is the code that a TestMain exits with: that of its tests, or 1 where they passed and goroutines are left that
+// don't end by themselves. goleak's own check gives up within half a second.
+func WithoutLeaks(code int) int {
+	if code != 0 {
+		return code
+	}
+	for began := time.Now(); ; {
+		err := goleak.Find()
+		switch {
+		case err == nil:
+			return 0
+		case time.Since(began) > leaving:
+			fmt.Fprintln(os.Stderr, "after the tests:", err)
+			return 1
+		}
+	}
 }
 
 // often is how often is asked for what may come at once.
