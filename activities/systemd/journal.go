@@ -22,19 +22,10 @@ func (m *manager) lastWords(ctx context.Context, s State) plan.Text {
 	if s.Invocation == "" {
 		return activities.Lacking("; it was never started", "。一度も起動されていない")
 	}
-	args := []string{"--no-pager", "--quiet", "--output", "cat", "--lines", wordLines}
-	if m.t.Spec.Journal != "" {
-		args = append(args, "--directory", m.t.Spec.Journal)
-	}
-	args = append(args, "_SYSTEMD_INVOCATION_ID="+s.Invocation, "+", "INVOCATION_ID="+s.Invocation, "+", "USER_INVOCATION_ID="+s.Invocation)
-	var words string
-	// The journal follows the unit's state by a moment.
-	err := activities.Until(ctx, 2*time.Second, 100*time.Millisecond, func(ctx context.Context) (err error) {
-		if words, err = output(ctx, "journalctl", args...); err == nil && words == "" {
-			err = io.EOF
-		}
-		return err
-	})
+	// What the unit itself said comes into the journal apart from what systemd says of it, and later.
+	own := "_SYSTEMD_INVOCATION_ID=" + s.Invocation
+	_, _ = m.words(ctx, own)
+	words, err := m.words(ctx, own, "+", "INVOCATION_ID="+s.Invocation, "+", "USER_INVOCATION_ID="+s.Invocation)
 	switch {
 	case words != "":
 		return activities.Lacking("; the last of its journal:\n%s", "。ジャーナルの末尾：\n%s", words)
@@ -42,6 +33,23 @@ func (m *manager) lastWords(ctx context.Context, s State) plan.Text {
 		return activities.Lacking("; its journal has nothing of it, or this site worker may not read it", "。ジャーナルに記録がないか、拠点のワーカーに読み取り権限がない")
 	}
 	return activities.Lacking("; its journal can't be read: %v", "。ジャーナルを読み取れない：%v", err)
+}
+
+// words are the last of the journal that match; io.EOF says that there are none.
+func (m *manager) words(ctx context.Context, match ...string) (words string, err error) {
+	args := []string{"--no-pager", "--quiet", "--output", "cat", "--lines", wordLines}
+	if m.t.Spec.Journal != "" {
+		args = append(args, "--directory", m.t.Spec.Journal)
+	}
+	args = append(args, match...)
+	// The journal follows the unit's state by a moment.
+	err = activities.Until(ctx, time.Second, 100*time.Millisecond, func(ctx context.Context) (err error) {
+		if words, err = output(ctx, "journalctl", args...); err == nil && words == "" {
+			err = io.EOF
+		}
+		return err
+	})
+	return words, err
 }
 
 // output is the end of what a program prints, which is bounded.

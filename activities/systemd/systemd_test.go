@@ -229,6 +229,23 @@ func TestWhatDoesNotComeUp(t *testing.T) {
 	if _, err := s.Act(s.Step("systemd.start", with{"unit": "app", "exited": true, "steady": "0s"}), &at); err != nil || at.Sub != "exited" {
 		t.Errorf("a unit that only sets something up: %+v %v", at, err)
 	}
+
+	// What the program said comes into the journal apart from what systemd says of it, and later.
+	bin := t.TempDir()
+	script := `#!/bin/sh
+said() { test -e ` + bin + `/later && echo the licence has run out; }
+case "$*" in
+*USER_INVOCATION_ID*) echo Started late.service.; said ;;
+*) said; touch ` + bin + `/later ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(bin, "journalctl"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	s = site(t, m, "late.service", "[Service]\nExecStart=/bin/false\n")
+	_, err := s.Act(s.Step("systemd.start", with{"unit": "app", "steady": "1m", "within": "3m"}), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "failed", "Started late.service", "the licence has run out")
 }
 
 // Whatever becomes of the answer: only the start that was looked at is ended.
