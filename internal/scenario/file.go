@@ -41,7 +41,7 @@ type File struct {
 	Baseline     duration             `json:"baseline" help:"How long service must be seen before the first inject." ja:"最初の状況付与の前に、サービスを計測する時間" default:"5s"`
 	DetectWait   duration             `json:"detect_wait" help:"How long to wait for a probe to see the event." ja:"プローブが事象を検知するまで待つ時間" default:"2m"`
 	VerifyWait   duration             `json:"verify_wait" help:"How long service may take to come back after the last step." ja:"最後のステップのあと、サービスの回復を待つ時間" default:"5m"`
-	FailWait     duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person. Where simulate is set, a drill waits after + spread + 1s instead: nobody else comes." ja:"失敗または結果不明のステップについて、人の判断を待つ時間。simulate を指定した訓練では、代わりに after + spread + 1秒だけ待つ（模擬の要員以外は応答しないため）" default:"30m"`
+	FailWait     duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person. Where simulate is set, a drill waits after + spread + 1s instead: nobody else comes." ja:"失敗または結果不明のステップについて、人の判断を待つ時間。simulate を指定した訓練では、代わりに after + spread + 1s だけ待つ（模擬の要員以外は応答しないため）" default:"30m"`
 	Absent       text                 `json:"when_absent" help:"When no worker of a step's site takes it in time: ask a person, fail, or the name of a site that does it instead. A step's own when_absent goes before." ja:"時間内に拠点のワーカーがステップを受け取らない場合の扱い。ask（人に尋ねる）、fail（失敗とする）、または代わりに実行する拠点の名前。ステップに when_absent があればそれを優先する" default:"ask"`
 	People       People               `json:"people" help:"Who answers for the people." ja:"要員に代わって応答するもの" default:""`
 	Requires     []text               `json:"requirements" help:"IDs of the requirements that a drill of it proves, as in E-C01." ja:"このシナリオの訓練で満たされる要件のID。E-C01 など" default:""`
