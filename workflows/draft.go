@@ -36,8 +36,8 @@ func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
 	}
 	if role := r.plan.Scenario.Decision.Draft; role != "" {
 		if ok, _ := r.holds(d.By, role); !ok {
-			return refuse("the draft is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-				"案の作成は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在者の代行者でもありません", role, d.By)
+			return refuse("the draft is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody who does and is not there, or is hurt",
+				"案の作成は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在または負傷・体調不良の人の代行者でもありません", role, d.By)
 		}
 	}
 	if err := r.nameable(d.System, ""); err != nil {

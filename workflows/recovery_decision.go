@@ -197,7 +197,7 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		return err
 	}
 	if ok, _ := r.decides(d.By); !ok {
-		return refuse("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", "決定するのは役割 %s の人です。%s はその役割を担っておらず、不在者の代行者でもありません", r.plan.Scenario.Decision.By, d.By)
+		return refuse("the decision is for the role %s; %s does not hold it, nor stands in for somebody who does and is not there, or is hurt", "決定するのは役割 %s の人です。%s はその役割を担っておらず、不在または負傷・体調不良の人の代行者でもありません", r.plan.Scenario.Decision.By, d.By)
 	}
 	if d.Reason == "" {
 		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")

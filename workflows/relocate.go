@@ -122,8 +122,8 @@ func (r *response) leads(person string) error {
 			return nil
 		}
 	}
-	return refuse("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-		"この操作は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在者の代行者でもありません", strings.Join(roles, " / "), person)
+	return refuse("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody who does and is not there, or is hurt",
+		"この操作は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在または負傷・体調不良の人の代行者でもありません", strings.Join(roles, " / "), person)
 }
 
 func (r *response) mayRelocate(a Relocate) error {

@@ -9,7 +9,7 @@ import (
 )
 
 // permit refuses a person whose roles don't allow something in this run. In an estate where
-// nobody regulates it, everybody may. Who stands in for somebody absent has their rights too:
+// nobody regulates it, everybody may. Who stands in for somebody absent or hurt has their rights too:
 // a response can't wait for the one who is on an aeroplane.
 func (r *response) permit(person string, p plan.Permission) error {
 	roles := r.plan.Estate.Granted(p)

@@ -250,6 +250,9 @@ func (b Balancer) tell(ctx context.Context, command string) (string, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	if ctx.Err() != nil { // nobody was asked
+		return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, ctx.Err())
+	}
 	answer, err := b.ask(ctx, command)
 	switch {
 	case err == nil:

@@ -50,23 +50,16 @@ func connect(ctx context.Context, t Target) (*mylink.Conn, error) {
 
 // reach opens a connection to a server that may be starting, stopping or busy, until within
 // is over.
-func reach(ctx context.Context, t Target, within time.Duration) (*mylink.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var before error // what the attempt before said: the last one may be cut off
-	for {
-		c, err := connect(ctx, t)
-		if err == nil {
-			return c, nil
-		}
+func reach(ctx context.Context, t Target, within time.Duration) (c *mylink.Conn, err error) {
+	var never error // wrong password: waiting does not help
+	err = activities.Until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
+		c, err = connect(ctx, t)
 		if code := mylink.Code(err); code != 0 && code != mylink.CodeTooMany && code != mylink.CodeShutdown {
-			return nil, err // wrong password: waiting does not help
+			never, err = err, nil
 		}
-		if wait(ctx, 50*time.Millisecond) != nil {
-			return nil, cmp.Or(before, err)
-		}
-		before = err
-	}
+		return err
+	})
+	return c, cmp.Or(never, err)
 }
 
 // tell runs one statement within d.

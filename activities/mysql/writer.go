@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -83,20 +82,12 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	return out, nil
 }
 
-func writesWithin(ctx context.Context, t Target, within time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var before error // what the look before said: the last one may be cut off
-	for {
-		state, err := writes(ctx, t)
-		if err == nil {
-			return state, nil
-		}
-		if wait(ctx, 100*time.Millisecond) != nil {
-			return "", cmp.Or(before, err)
-		}
-		before = err
-	}
+func writesWithin(ctx context.Context, t Target, within time.Duration) (state string, err error) {
+	err = activities.Until(ctx, within, 100*time.Millisecond, func(ctx context.Context) (err error) {
+		state, err = writes(ctx, t)
+		return err
+	})
+	return state, err
 }
 
 // writes says what a server does with a write. What read_only says of ordinary accounts is

@@ -50,23 +50,16 @@ func connect(ctx context.Context, t Target) (*pglink.Conn, error) {
 
 // reach opens a connection to a server that may be starting, stopping or busy, until
 // within is over.
-func reach(ctx context.Context, t Target, within time.Duration) (*pglink.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var before error // what the attempt before said: the last one may be cut off
-	for {
-		c, err := connect(ctx, t)
-		if err == nil {
-			return c, nil
-		}
+func reach(ctx context.Context, t Target, within time.Duration) (c *pglink.Conn, err error) {
+	var never error // wrong password, no such database: waiting does not help
+	err = activities.Until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
+		c, err = connect(ctx, t)
 		if code := pglink.Code(err); code != "" && code != pglink.CodeCannotConnect && code != pglink.CodeAdminShutdown && code != "53300" {
-			return nil, err // wrong password, no such database: waiting does not help
+			never, err = err, nil
 		}
-		if wait(ctx, 50*time.Millisecond) != nil {
-			return nil, cmp.Or(before, err)
-		}
-		before = err
-	}
+		return err
+	})
+	return c, cmp.Or(never, err)
 }
 
 // ask reads one row within answerWithin.

@@ -85,20 +85,15 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	return out, nil
 }
 
-func writesWithin(ctx context.Context, t Target, within time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var before error // what the look before said: the last one may be cut off
-	for {
-		state, err := writes(ctx, t)
-		if err == nil || isGuard(err) {
-			return state, err
+func writesWithin(ctx context.Context, t Target, within time.Duration) (state string, err error) {
+	var guard error // which is certain
+	err = activities.Until(ctx, within, 100*time.Millisecond, func(ctx context.Context) (err error) {
+		if state, err = writes(ctx, t); isGuard(err) {
+			guard, err = err, nil
 		}
-		if wait(ctx, 100*time.Millisecond) != nil {
-			return "", cmp.Or(before, err)
-		}
-		before = err
-	}
+		return err
+	})
+	return state, cmp.Or(guard, err)
 }
 
 // writes attempts a write in a table of muster's own, in a transaction that asks to

@@ -180,7 +180,7 @@ func (b blow) over(s State) bool {
 // gone waits until no process of the starts that were meant runs.
 func gone(ctx context.Context, units []unit, b blow) error {
 	var left []string
-	err := activities.Until(ctx, dying, every, func(ctx context.Context) error {
+	err := activities.UntilWhole(ctx, dying, every, func(ctx context.Context) error {
 		var now []string
 		for _, u := range units {
 			s, err := u.m.state(ctx)

@@ -248,7 +248,7 @@ func (e *examination) token() {
 func (e *examination) server(ctx context.Context) *api.Health {
 	title := e.t("server", "サーバー")
 	base := e.c.ServerURL()
-	ask, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ask, cancel := context.WithTimeout(ctx, 12*time.Second) // the server itself asks its engine and its store for up to 8 s
 	defer cancel()
 	token := e.c.Token
 	if token == "" { // without one the server says only whether it is well

@@ -414,10 +414,19 @@ func TestWhatAServerCannotSendIsOfferedAtOnce(t *testing.T) {
 	}
 	w.call(t)
 	w.dispatch(t, patient, cut)
-	<-tried
+	arrives(t, "a message at the channel that is cut off", tried)
 	w.dispatch(t, patient, good)
 	eventually(t, "everybody's receipt", func() bool { return len(w.receipts(t)) == 3 })
 	w.everybodyOnce(t, 3, cut, good)
+}
+
+func arrives(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(5 * time.Minute):
+		t.Fatalf("waited in vain for %s", what)
+	}
 }
 
 // holds is a store that keeps waiting whoever takes back what it offered.
@@ -456,7 +465,7 @@ func TestNothingOfferedIsSentBeforeItIsTakenBack(t *testing.T) {
 		return a.State()["mail"] != "ok" && len(w.receipts(t)) == 2
 	})
 	w.add(t, run.Event{Kind: run.MessageSent, Phase: run.Completion, By: run.Engine, Data: run.Encode(run.Message{To: []string{"p0000", "p0001"}, Text: run.Mark + " It rains. / 雨です。"})})
-	<-holding
+	arrives(t, "the offer to be taken back", holding)
 	w.dispatch(t, patient, good, slack)
 	eventually(t, "everybody's receipts", func() bool { return len(w.receipts(t)) == 8 })
 	release()

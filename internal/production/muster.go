@@ -86,7 +86,7 @@ func (i *Installation) startServer(ctx context.Context, binary string) error {
 			if i.client == nil {
 				i.client = api.Connect(i.URL(), strings.TrimSpace(string(token)), string(i.Lang)).Trusting(i.ca.Roots())
 			}
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			ctx, cancel := context.WithTimeout(ctx, 12*time.Second)
 			defer cancel()
 			h, err := i.client.Health(ctx)
 			if err == nil && !h.OK {

@@ -204,9 +204,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 			for _, st := range s.Statements {
 				if _, said := t.stated[s.Name][st.Function]; !said {
 					w := Waiting{For: AwaitStatement, Phase: ph, System: s.Name, Step: st.Function, Role: st.Role, Since: since}
-					for _, p := range t.plan.Estate.InRole(st.Role) {
-						w.People = append(w.People, p.ID)
-					}
+					w.People = t.deciders(st.Role)
 					out = append(out, w)
 				}
 			}
@@ -285,26 +283,29 @@ func (t *Tracker) musterSite() string {
 	return ""
 }
 
-// deciders are those who hold a role; in the place of one who is hurt those who stand in.
+// deciders are those who hold a role. Before one who is hurt come those who stand in for them and can act; the hurt one may
+// act all the same.
 func (t *Tracker) deciders(role string) (people []string) {
+	add := func(id string) {
+		if !slices.Contains(people, id) {
+			people = append(people, id)
+		}
+	}
+	var hurt []string
 	for _, holder := range t.plan.Estate.InRole(role) {
-		instead := []string{holder.ID}
-		if p := t.people[holder.ID]; p != nil && p.first != nil && !p.last.Safety.Fit() {
-			instead = nil
-			for _, id := range t.ids() {
-				if slices.Contains(t.people[id].standsIn, holder.ID) {
-					instead = append(instead, id)
-				}
-			}
-			if len(instead) == 0 {
-				instead = []string{holder.ID}
+		if p := t.people[holder.ID]; p == nil || p.first == nil || p.last.Safety.Fit() {
+			add(holder.ID)
+			continue
+		}
+		hurt = append(hurt, holder.ID)
+		for _, id := range t.ids() {
+			if p := t.people[id]; slices.Contains(p.standsIn, holder.ID) && p.last.Safety.Fit() {
+				add(id)
 			}
 		}
-		for _, id := range instead {
-			if !slices.Contains(people, id) {
-				people = append(people, id)
-			}
-		}
+	}
+	for _, id := range hurt {
+		add(id)
 	}
 	return people
 }
