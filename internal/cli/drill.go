@@ -24,7 +24,7 @@ import (
 func (c *command) drill() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drill",
-		Short: c.t("Start, watch and steer drills (and steer responses)", "訓練の開始・監視・操作"),
+		Short: c.t("Start, watch and steer drills (and steer responses)", "訓練の開始・監視・操作 (本番対応の監視・一時停止・中止も含む)"),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

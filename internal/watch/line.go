@@ -104,7 +104,8 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		_ = e.Decode(&s)
 		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, Name(l, of, s.For), l.StandIn(s.Why))
 	case run.CallHeld:
-		return l.T("call-out HELD: `muster drill callout send` or `cancel`", "召集を保留中: `muster drill callout send` または `cancel`")
+		return l.T("call-out HELD: `muster drill callout send %[1]s`; false alarm: `muster drill callout cancel %[1]s --reason WHY`",
+			"召集を保留中: `muster drill callout send %[1]s`。誤報の場合: `muster drill callout cancel %[1]s --reason 理由`", e.Run)
 	case run.CallReleased:
 		var s run.CallSettled
 		_ = e.Decode(&s)
@@ -144,7 +145,11 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.ActRefused:
 		var r run.RefusedAct
 		_ = e.Decode(&r)
-		return l.T("REFUSED %s%s%s", "%s を拒否%s%s", l.RefusedAct(r.Act), by, why)
+		// muster did not take it: it is no word of theirs.
+		if e.Reason == "" {
+			return l.T("NOT ACCEPTED: %[1]s's %[2]s", "受け付けず: %[1]sの%[2]s操作", actor(l, of, e.By), l.RefusedAct(r.Act))
+		}
+		return l.T("NOT ACCEPTED: %[1]s's %[2]s: %[3]s", "受け付けず: %[1]sの%[2]s操作（%[3]s）", actor(l, of, e.By), l.RefusedAct(r.Act), clean(plan.Apart(e.Reason).In(string(l))))
 	case run.DamageAssessed:
 		var a run.Assessment
 		_ = e.Decode(&a)
@@ -193,7 +198,9 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		return l.T("step %s: %s asked%s%s; another person has to confirm it", "ステップ %s: %s の要請%s%s。別の人の確認が必要", what, l.Asked(a.Act), by, why)
 	case run.RecoveryOrdered:
 		return l.T("recovery ordered: %s %s", "復旧を指示: %s %s", e.System, e.Runbook)
-	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
+	case run.CompletionReport:
+		return l.T("completion confirmed%s%s", "復旧完了を報告%s%s", by, why)
+	case run.PartyReached, run.ContainmentDone, run.RemarkMade:
 		return l.T("%s confirmed%s%s", "%s 報告%s%s", l.Phase(e.Phase), by, why)
 	case run.StepStarted:
 		again := ""
@@ -204,7 +211,19 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)
-		return l.T("step %s WAITS for %s%s", "ステップ %s が %s を待機%s", what, roleName(l, of, w.Role), why)
+		role := l.T("somebody", "担当者")
+		if w.Role != "" {
+			role = roleName(l, of, w.Role)
+		}
+		switch w.Kind {
+		case run.WaitUnknown:
+			return l.T("step %s OUTCOME UNKNOWN, waits for %s%s", "ステップ %s【結果不明】%sの対応待ち%s", what, role, why)
+		case run.WaitFailed:
+			return l.T("step %s FAILED, waits for %s%s", "ステップ %s【失敗】%sの対応待ち%s", what, role, why)
+		case run.WaitAbsent:
+			return l.T("step %s NO WORKER, waits for %s%s", "ステップ %s【ワーカー不在】%sの対応待ち%s", what, role, why)
+		}
+		return l.T("step %s WAITS for %s%s", "ステップ %s %sの対応待ち%s", what, role, why)
 	case run.StepActed:
 		var a run.StepAct
 		_ = e.Decode(&a)

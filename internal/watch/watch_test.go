@@ -238,7 +238,7 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 	for _, want := range []string{
 		"14:00:00 JST T+00:00:00 【訓練】DRILL tokyo-loss-1 started, depth live (sato)",
 		"orders/write is DOWN: connection refused[2J",
-		"step orders promote WAITS for operator: the answer was lost",
+		"step orders promote OUTCOME UNKNOWN, waits for operator: the answer was lost",
 		"ended: cancelled",
 	} {
 		if !strings.Contains(out.String(), want) {
