@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -25,8 +26,9 @@ func (r *response) holdCall(ctx workflow.Context) bool {
 			told = append(told, m.plan.ID)
 		}
 	}
-	r.tell(ctx, told, fmt.Sprintf("%s: everybody is called in %s. Call it off if it is a false alarm.", r.plan.Scenario.Told().In("en"), r.plan.Scenario.Safety.Hold),
-		fmt.Sprintf("%s：%s 後に全員へ召集を送信します。誤報の場合は取り消してください。", r.plan.Scenario.Told().In("ja"), r.plan.Scenario.Safety.Hold))
+	soon := plan.Say("%s: everybody is called in %s. False alarm? muster drill callout cancel %s --reason WHY",
+		"%s：%s後に全員へ召集を送信します。誤報の場合：muster drill callout cancel %s --reason 理由", i18n.Spoken(r.plan.Scenario.Told(), hold, r.in.RunID)...)
+	r.tell(ctx, told, soon.EN, soon.JA)
 	_, err := workflow.AwaitWithTimeout(ctx, hold, func() bool { return r.callNow != nil })
 	r.holding = false
 	if r.callNow == nil && err == nil {

@@ -294,6 +294,11 @@ func TestACalledOffCallOutGoesNoFurther(t *testing.T) {
 			t.Errorf("%s began", e.Phase)
 		}
 	}
+	for _, how := range []string{"everybody is called in 30 s. False alarm? muster drill callout cancel tokyo-loss-1 --reason WHY", "30秒後に全員へ召集を送信します。誤報の場合：muster drill callout cancel tokyo-loss-1 --reason 理由"} {
+		if len(w.told(how)) != 1 {
+			t.Errorf("those who may call it off are not told %q", how)
+		}
+	}
 }
 
 // An abort while people are awaited is no missed quorum, and tells nobody to keep coming.
