@@ -102,7 +102,11 @@ func (c *command) askTable(o progress.Overview) {
 		if w.Aid != nil {
 			proposed = c.lang.Choice(w.Aid.Proposed) + ": " + plan.Apart(w.Aid.Ground).In(string(c.lang))
 		}
-		rows = append(rows, []string{w.System, strings.Join(w.People, ", "), drafted, proposed, what, how})
+		row := []string{w.System, strings.Join(w.People, ", "), drafted, proposed, what}
+		for _, command := range how.Lines() { // one for each choice
+			rows = append(rows, append(row, command))
+			row = make([]string, len(row))
+		}
 	}
 	if len(rows) == 0 {
 		fmt.Fprintln(c.Out, c.t("no decision is waited for", "判断待ちのものはありません"))

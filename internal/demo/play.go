@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/watch"
 )
 
@@ -71,32 +71,36 @@ func (d *demo) tell(r api.Run, of plan.Plan, told map[string]bool) {
 	for _, w := range r.Overview.Waiting {
 		who, what, how := watch.Ask(d.Lang, of, r.Summary.Run, w)
 		var news []string
-		for person, command := range commands(how, w, of) {
-			key := fmt.Sprint(w.For, w.Phase, w.System, w.Site, w.Step, w.Kind, person)
+		each := commands(how)
+		for _, person := range slices.Sorted(maps.Keys(each)) {
+			key := fmt.Sprint(w.For, w.Phase, w.System, w.Site, w.Step, w.Kind, w.Forced != nil, person)
 			if !told[key] {
 				told[key] = true
-				news = append(news, command)
+				news = append(news, each[person]...)
 			}
 		}
 		if len(news) > 0 {
-			slices.Sort(news)
+			news = append(news, how.Notes...)
 			d.say("waiting for %[1]s: %[2]s\n    %[3]s", "%[1]s 待ち: %[2]s\n    %[3]s", who, what, strings.Join(news, "\n    "))
 		}
 	}
 }
 
-// commands gives the command for each person who is waited for, since in the demo one
+// commands gives the commands for each person who is waited for, since in the demo one
 // plays them all; "" is anybody.
-func commands(how string, w progress.Waiting, of plan.Plan) map[string]string {
+func commands(how watch.How) map[string][]string {
+	asked := slices.ContainsFunc(how.Commands, func(c watch.Command) bool { return strings.Contains(c.Text, " PERSON ") })
 	switch {
-	case len(w.People) == 0:
-		return map[string]string{"": watch.As(how, w, of)}
-	case !strings.Contains(how, " PERSON "):
-		return map[string]string{w.People[0]: how + " --as " + w.People[0]}
+	case len(how.People) == 0:
+		return map[string][]string{"": how.By(how.As).Lines()}
+	case !asked:
+		return map[string][]string{how.People[0]: how.By(how.People[0]).Lines()}
 	}
-	each := map[string]string{}
-	for _, p := range w.People {
-		each[p] = strings.Replace(how, " PERSON ", " "+p+" ", 1)
+	each := map[string][]string{}
+	for _, p := range how.People {
+		for _, line := range how.Lines() {
+			each[p] = append(each[p], strings.Replace(line, " PERSON ", " "+p+" ", 1))
+		}
 	}
 	return each
 }

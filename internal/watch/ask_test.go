@@ -20,7 +20,7 @@ func TestACommandForAStepNamesTheSystemWhereSeveralHaveIt(t *testing.T) {
 		p    plan.Plan
 		want bool
 	}{"one": {one, false}, "two": {two, true}, "a plan that can't be seen": {plan.Plan{}, true}} {
-		if _, _, how := Ask(i18n.EN, c.p, "r-1", w); strings.Contains(how, "--system orders") != c.want {
+		if _, _, how := Ask(i18n.EN, c.p, "r-1", w); strings.Contains(how.Commands[0].Text, "--system orders") != c.want {
 			t.Errorf("%s: %q", name, how)
 		}
 	}

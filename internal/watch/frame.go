@@ -34,7 +34,7 @@ func (f Frame) Lines(o progress.Overview) []string {
 	head = append(head, f.phases(o)...)
 	head = append(head, f.systems(o)...)
 	head = append(head, f.people(o)...)
-	head = append(head, f.waiting(o)...)
+	head = append(head, f.waiting(o, max(6, min(f.Height/2, f.Height-len(head)-3)))...)
 	steps := f.steps(o, true)
 	said := f.messages(o)
 	if f.Height > 0 {
@@ -113,7 +113,9 @@ func (f Frame) head(o progress.Overview) []string {
 		if o.StateBy != "" {
 			who = f.name(o.StateBy) + ": "
 		}
-		lines = append(lines, "   "+cut(who+f.said(o.StateWhy), f.Style.Width-4))
+		for _, line := range f.whole(who+f.said(o.StateWhy), f.Style.Width-4) {
+			lines = append(lines, "   "+line)
+		}
 	}
 	if f.Stale > 0 {
 		lines = append(lines, " "+f.Style.paint(onYellow, f.t(" STALE: no word from the server for %s; trying again ", " 情報が古くなっています: %s前からサーバーの応答なし。再接続中 ", span(f.Lang, f.Stale.Seconds()))))
@@ -192,7 +194,9 @@ func (f Frame) systems(o progress.Overview) []string {
 			lines = append(lines, "   "+f.Style.paint(dim, cut(way, f.Style.Width-4)))
 		}
 		if s.LockKept != "" {
-			lines = append(lines, "   "+f.Style.paint(onRed, cut(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", f.said(s.LockKept)), f.Style.Width-4)))
+			for _, line := range f.whole(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", f.said(s.LockKept)), f.Style.Width-4) {
+				lines = append(lines, "   "+f.Style.paint(onRed, line))
+			}
 		}
 	}
 	return append(lines, "")
@@ -323,42 +327,120 @@ func (f Frame) people(o progress.Overview) []string {
 	return append(lines, line, "")
 }
 
-func (f Frame) waiting(o progress.Overview) []string {
+// whole is a text in as many lines as it takes; on a screen, which has so many, it is cut to one.
+func (f Frame) whole(text string, n int) []string {
+	if f.Height > 0 {
+		return []string{cut(text, n)}
+	}
+	return fold(text, max(20, n))
+}
+
+// waiting lists who is waited for: whole, and on a screen, where room is what is left for it, at
+// least with the commands.
+func (f Frame) waiting(o progress.Overview, room int) []string {
 	if o.EndedAt != nil {
 		return nil
 	}
 	if len(o.Waiting) == 0 {
 		return []string{" " + f.title("Waiting for", "対応待ち") + "  " + f.Style.paint(dim, f.t("nobody", "なし")), ""}
 	}
-	lines := []string{" " + f.title("Waiting for", "対応待ち")}
-	for i, w := range o.Waiting {
-		if f.Height > 0 && i >= max(3, f.Height/4) {
-			lines = append(lines, "   "+f.t("… and %d more", "… ほか %d 件", len(o.Waiting)-i))
+	var all []waitedFor
+	n := 0
+	for _, w := range o.Waiting {
+		all = append(all, f.waited(o, w))
+		n += len(all[len(all)-1].whole)
+	}
+	lines, missing := []string{" " + f.title("Waiting for", "対応待ち")}, false
+	for i, one := range all {
+		show := one.whole
+		if f.Height > 0 && n > room {
+			show = one.short
+		}
+		if f.Height > 0 && i > 0 && len(lines)-1+len(show) > room {
+			lines = append(lines, "   "+f.t("… and %d more", "… ほか %d 件", len(all)-i))
+			missing = true
 			break
 		}
-		who, what, how := Ask(f.Lang, f.Plan, o.Run, w)
-		since := short(o.At.Sub(w.Since).Seconds())
-		if w.Due != nil {
-			if left := w.Due.Sub(o.At).Seconds(); left > 0 {
-				since += f.t(", %s left", "、残り %s", short(left))
-			} else {
-				since += f.t(", time is up", "、期限切れ")
-			}
-		}
-		text := who + "  " + f.said(what)
-		first, rest := cut(text, max(20, f.Style.Width-8-Cells(since))), []string(nil)
-		if w.Kind == run.WaitAck { // what is to be read is shown whole
-			first, rest = who, fold(f.said(what), max(20, f.Style.Width-6))
-		}
-		lines = append(lines, "   "+f.Style.paint(yellow, "➜ ")+first+"  "+f.Style.paint(dim, since))
-		for _, line := range rest {
-			lines = append(lines, "     "+line)
-		}
-		if !o.Simulated {
-			lines = append(lines, "     "+f.Style.paint(dim, cut(f.as(how, w), f.Style.Width-6)))
-		}
+		missing = missing || len(show) < len(one.whole)
+		lines = append(lines, show...)
+	}
+	if missing {
+		lines = append(lines, "   "+f.Style.paint(dim, cut(f.t("… whole text: muster drill show %s", "… 全文は muster drill show %s で確認できます", o.Run), f.Style.Width-4)))
 	}
 	return append(lines, "")
+}
+
+// waitedFor are the lines of one that is waited for, and those that have to stand where room is short.
+type waitedFor struct{ whole, short []string }
+
+func (f Frame) waited(o progress.Overview, w progress.Waiting) waitedFor {
+	who, what, how := Ask(f.Lang, f.Plan, o.Run, w)
+	if f.As {
+		how = how.By(how.As)
+	}
+	since := short(o.At.Sub(w.Since).Seconds())
+	if w.Due != nil {
+		if left := w.Due.Sub(o.At).Seconds(); left > 0 {
+			since += f.t(", %s left", "、残り %s", short(left))
+		} else {
+			since += f.t(", time is up", "、期限切れ")
+		}
+	}
+	room, below := max(20, f.Style.Width-8-Cells(since)), max(20, f.Style.Width-6)
+	first := func(text string) string {
+		return "   " + f.Style.paint(yellow, "➜ ") + text + "  " + f.Style.paint(dim, since)
+	}
+	text := who + "  " + f.said(what)
+	out := waitedFor{short: []string{first(cut(text, room))}}
+	if w.Kind == run.WaitAck { // what is to be read stands apart
+		out.whole = []string{first(cut(who, room))}
+		for _, line := range fold(f.said(what), below) {
+			out.whole = append(out.whole, "     "+line)
+		}
+	} else {
+		for i, line := range fold(text, room) {
+			if i == 0 {
+				out.whole = append(out.whole, first(line))
+				continue
+			}
+			out.whole = append(out.whole, "     "+line)
+		}
+	}
+	if o.Simulated {
+		return out
+	}
+	for _, c := range how.Lines() {
+		for _, line := range f.command(c, below) {
+			line = "     " + f.Style.paint(dim, line)
+			out.whole, out.short = append(out.whole, line), append(out.short, line)
+		}
+	}
+	for _, note := range how.Notes {
+		for _, line := range fold(note, below) {
+			out.whole = append(out.whole, "     "+f.Style.paint(dim, line))
+		}
+	}
+	return out
+}
+
+// command is a command as a shell takes it back: in one line, which a terminal wraps by itself, and on a
+// screen, where every line is counted, in lines of at most n cells that end in a backslash.
+func (f Frame) command(text string, n int) []string {
+	if f.Height == 0 || Cells(text) <= n {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Split(text, " ") {
+		if line != "" && Cells(line)+1+Cells(word) > n-2 {
+			lines, line = append(lines, cut(line, n-2)+` \`), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, cut(line, n))
 }
 
 func (f Frame) messages(o progress.Overview) []string {
@@ -367,7 +449,13 @@ func (f Frame) messages(o progress.Overview) []string {
 	}
 	lines := []string{" " + f.title("Messages", "連絡")}
 	for _, m := range o.Messages {
-		lines = append(lines, "   "+f.Style.paint(dim, f.at(m.At, false))+" "+cut(f.said(m.Text), f.Style.Width-13))
+		for i, line := range f.whole(f.said(m.Text), f.Style.Width-13) {
+			when := f.Style.paint(dim, f.at(m.At, false))
+			if i > 0 {
+				when = strings.Repeat(" ", 8)
+			}
+			lines = append(lines, "   "+when+" "+line)
+		}
 	}
 	return lines
 }

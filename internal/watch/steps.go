@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -158,31 +157,4 @@ func (f Frame) name(id string) string {
 		}
 	}
 	return id
-}
-
-// as puts one of those who are waited for into a command, for readers who have no token of
-// their own.
-func (f Frame) as(how string, w progress.Waiting) string {
-	if !f.As {
-		return how
-	}
-	return As(how, w, f.Plan)
-}
-
-// As is a command of Ask with the person who acts in it.
-func As(how string, w progress.Waiting, p plan.Plan) string {
-	if how == "" {
-		return ""
-	}
-	who := "PERSON"
-	switch {
-	case len(w.People) == 1 || len(w.People) > 1 && w.Role != "":
-		who = w.People[0]
-	case len(w.People) == 0 && w.Role != "": // an older server does not name the step's
-		at := slices.IndexFunc(p.Estate.People, func(x plan.Person) bool { return slices.Contains(x.Roles, w.Role) })
-		if at >= 0 {
-			who = p.Estate.People[at].ID
-		}
-	}
-	return strings.Replace(how, " PERSON ", " ", 1) + " --as " + who // an answer is for oneself
 }

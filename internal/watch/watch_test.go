@@ -349,7 +349,7 @@ func TestStepsByHandSayWhoAndWhy(t *testing.T) {
 func TestCommandsSayWhoActs(t *testing.T) {
 	p := testPlan(t)
 	text := strings.Join(Frame{Style: Style{Width: 110}, Lang: i18n.EN, Plan: p, As: true}.Lines(progress.Of(p, entries(journalOf(p)), at(65))), "\n")
-	for _, want := range []string{"muster checkin --safety safe --run tokyo-loss-1 --as sato", "muster step done|retry|skip tokyo-loss-1 promote --as tanaka"} {
+	for _, want := range []string{"muster checkin --safety ANSWER --run tokyo-loss-1 --as sato", "muster step done tokyo-loss-1 promote --reason WHY --as tanaka"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -361,7 +361,7 @@ func TestCommandsNameThePresentHolder(t *testing.T) {
 	p := testPlan(t)
 	events := append(journalOf(p), run.Event{Run: "tokyo-loss-1", Writer: "run", Seq: 900, At: at(30), Kind: run.RoleHandedOver, Person: "sato", By: "tanaka", Data: run.Encode(run.Handover{Role: "operator", From: "tanaka", To: "sato"})})
 	text := strings.Join(Frame{Style: Style{Width: 110}, Lang: i18n.EN, Plan: p, As: true}.Lines(progress.Of(p, entries(events), at(65))), "\n")
-	for _, want := range []string{"operator (sato)", "muster step done|retry|skip tokyo-loss-1 promote --as sato"} {
+	for _, want := range []string{"operator (sato)", "muster step retry tokyo-loss-1 promote --as sato"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
