@@ -74,6 +74,38 @@ func TestWhatFailedIsOfferedToWhoeverMaySettleIt(t *testing.T) {
 	}
 }
 
+// Who decides is told whether a rule does it for them in the end; who settles a machine's step, whether it is safe
+// to try it again, and that a worker that is away is not the site.
+func TestAFormSaysWhatComesOfIt(t *testing.T) {
+	for rule, says := range map[string]map[string][2]string{
+		plan.RuleWait:                {"en": {"A person has to decide: no rule does.", "Decided by rule"}, "ja": {"規則による自動決定はありません。必ず人が決定してください。", "規則により決定"}},
+		plan.RuleAlternateWhenAtRisk: {"en": {"Decided by rule, if nobody has by then", "no rule does"}, "ja": {"期限までに決定がない場合は規則により決定", "必ず人が決定"}},
+	} {
+		w := newWorld(t, begun.Add(18*time.Minute))
+		w.plan.Scenario.Decision.Rule = rule
+		w.grant()
+		w.record(drill, run.Response)
+		w.append(run.Event{Run: drill, Writer: "orders/failover", Seq: 900, At: w.now, Kind: run.StepWaiting, System: "orders", Runbook: "orders-failover", Step: "repoint", Site: "osaka", Phase: run.Recovery,
+			Data: run.Encode(run.Wait{Kind: run.WaitAbsent, Role: "operator", Acts: []run.Act{run.ActRetry, run.ActSkip}})})
+		decider, operator := w.browser(personID(0)), w.browser(personID(6))
+		for lang, words := range says {
+			decider.lang, operator.lang = lang, lang
+			if _, page := decider.get("/tasks"); !strings.Contains(page, words[0]) || strings.Contains(page, words[1]) {
+				t.Errorf("rule %s, %s: %q in\n%s", rule, lang, words, page)
+			}
+			_, page := operator.get("/tasks")
+			for _, want := range map[string][]string{
+				"en": {"“Try again” looks at the target first, and acts only if the step is proven not done", "No worker answers at its site: step", "systemctl status muster-worker@osaka (or muster worker --site osaka;"},
+				"ja": {"「再試行」は、まず対象の状態を確認し直し、", "拠点のワーカーが応答なし：ステップ「", "拠点の被災を意味するとは限りません。その拠点で systemctl status muster-worker@osaka"},
+			}[lang] {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s: no %q in\n%s", lang, want, page)
+				}
+			}
+		}
+	}
+}
+
 // A held call-out is sent or called off by whoever controls the run, whatever else they are.
 func TestAHeldCallOutIsOfferedToWhoeverControls(t *testing.T) {
 	w := newWorld(t, begun.Add(18*time.Minute))

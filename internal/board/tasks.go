@@ -41,6 +41,10 @@ type task struct {
 	Holds []string
 	// ForcedBy has asked to force the step, and waits for a second person.
 	ForcedBy string
+	// NoRule: nobody but a person takes the decision, however long that takes.
+	NoRule bool
+	// Hint says what trying a machine's step again does, or what to look at before that.
+	Hint string
 	// Decided is the choice that a revision takes the place of, DecidedBy who took it.
 	Decided, DecidedBy string
 	// Parts are the components of the system, Checklist what is looked at on the site.
@@ -259,6 +263,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		}
 	case progress.AwaitDecision:
 		t.Title, t.Urgent = l.T("Recovery decision on %s", "%sの復旧方針の決定", system), true
+		t.NoRule = p.Plan.Scenario.Decision.Rule == plan.RuleWait
 		if w.Text == "failback" {
 			t.Title = l.T("Decision on the way home of %s", "%sの切戻しの判断", system)
 		}
@@ -311,7 +316,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	case progress.AwaitStep:
 		t.Machine = w.Kind != run.WaitHuman && w.Kind != run.WaitAck
 		t.Urgent = t.Machine
-		t.Title = stepTitle(l, p.Plan, w)
+		t.Title, t.Hint = stepTitle(l, p.Plan, w), hintOn(l, p, w)
 		if w.Forced != nil {
 			t.ForcedBy, t.Text = nameIn(l, p.Plan.Estate, w.Forced.By), plain(l, w.Forced.Asks)
 		}
@@ -345,11 +350,46 @@ func stepTitle(l i18n.Lang, p plan.Plan, w progress.Waiting) string {
 	case run.WaitFailed:
 		return l.T("Failed: step %s", "失敗：ステップ「%s」", name)
 	case run.WaitAbsent:
-		return l.T("No worker at its site: step %s", "拠点の応答なし：ステップ「%s」", name)
+		return l.T("No worker answers at its site: step %s", "拠点のワーカーが応答なし：ステップ「%s」", name)
 	case run.WaitAck:
 		return l.T("Read and acknowledge: step %s", "内容の確認：ステップ「%s」", name)
 	}
 	return l.T("Step %s", "ステップ「%s」", name)
+}
+
+// hintOn says what to know before a machine's step is tried again: of one whose outcome is unknown
+// what that does, and of one that no worker takes where to look.
+func hintOn(l i18n.Lang, p picture, w progress.Waiting) string {
+	again := acts[string(run.ActRetry)].In(string(l))
+	if !slices.Contains(w.Acts, string(run.ActRetry)) {
+		return ""
+	}
+	switch w.Kind {
+	case run.WaitAbsent:
+		if w.Site != "" {
+			return l.WorkerAway(w.Site, again)
+		}
+	case run.WaitUnknown:
+		if s, ok := waitingStep(p, w); ok {
+			return l.Again(again, s.Effect, s.CanLook)
+		}
+	}
+	return ""
+}
+
+// waitingStep is the step of the plan that waits: another runbook of the system may have one of that ID.
+func waitingStep(p picture, w progress.Waiting) (plan.Step, bool) {
+	for _, s := range p.Overview.Steps {
+		if s.ID != w.Step || s.System != w.System || s.Progress != progress.StepWaits {
+			continue
+		}
+		for _, rb := range p.Plan.Runbooks {
+			if i := slices.IndexFunc(rb.Steps, func(of plan.Step) bool { return of.ID == w.Step }); i >= 0 && rb.Name == s.Runbook {
+				return rb.Steps[i], true
+			}
+		}
+	}
+	return plan.Step{}, false
 }
 
 // whoWaits names those who hold the ball: a few by name, many by number.

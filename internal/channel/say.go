@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 			what = both(e.Reason)
 		}
 		return l.T("Task: %s, %s", "作業依頼：%[2]s・%[1]s", p.step(e, l), p.system(e.System, l)),
-			lines(waitWords(w.Kind, l), what, l.T("For: %s", "担当：%s", p.role(w.Role, l)), l.T("Answers: %s", "選択肢：%s", acts(w.Acts, l)))
+			lines(waitWords(w.Kind, l), what, p.hint(e, w, l), l.T("For: %s", "担当：%s", p.role(w.Role, l)), l.T("Answers: %s", "選択肢：%s", acts(w.Acts, l)))
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
@@ -301,9 +302,36 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 	}
 	out = append(out, l.T("Decides: %s", "決定者：%s", p.role(a.Role, l)))
 	if a.DeadlineS > 0 {
-		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から%[1]s以内", seconds(a.DeadlineS, l), p.clock(e, l)))
+		then := l.T("; then the plan's rule decides", "（過ぎると計画の規則で自動決定されます）")
+		if p.plan.Scenario.Decision.Rule == plan.RuleWait {
+			then = l.T("; nobody but a person decides", "（過ぎても自動では決定されません）")
+		}
+		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から%[1]s以内", seconds(a.DeadlineS, l), p.clock(e, l))+then)
 	}
 	return out
+}
+
+// hint says what to know before a machine's step is tried again.
+func (p *picture) hint(e run.Event, w run.Wait, l i18n.Lang) string {
+	again := ActWord(run.ActRetry, l)
+	if !slices.Contains(w.Acts, run.ActRetry) {
+		return ""
+	}
+	switch w.Kind {
+	case run.WaitAbsent:
+		if e.Site != "" {
+			return l.WorkerAway(e.Site, again)
+		}
+	case run.WaitUnknown:
+		for _, rb := range p.plan.Runbooks {
+			for _, s := range rb.Steps {
+				if rb.Name == e.Runbook && s.ID == e.Step {
+					return l.Again(again, s.Effect, s.CanLook)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func waitWords(k run.WaitKind, l i18n.Lang) string {

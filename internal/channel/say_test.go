@@ -48,3 +48,50 @@ func TestMessagesCallThingsByName(t *testing.T) {
 		}
 	}
 }
+
+// Who decides is told what comes of waiting: the plan's rule, or nothing at all.
+func TestADecisionSaysWhatItsDeadlineIs(t *testing.T) {
+	for rule, says := range map[string]map[i18n.Lang][2]string{
+		plan.RuleWait:                {i18n.EN: {"; nobody but a person decides", "the plan's rule"}, i18n.JA: {"（過ぎても自動では決定されません）", "規則で自動決定"}},
+		plan.RuleAlternateWhenAtRisk: {i18n.EN: {"; then the plan's rule decides", "nobody but"}, i18n.JA: {"（過ぎると計画の規則で自動決定されます）", "過ぎても"}},
+	} {
+		p := newPicture(plan.Plan{Scenario: plan.Scenario{Decision: plan.DecisionRule{Rule: rule}}})
+		for l, words := range says {
+			_, text := p.words(run.Event{Kind: run.DecisionAsked, System: "orders", Data: run.Encode(run.DecisionAsk{DeadlineS: 1800})}, l)
+			if !strings.Contains(text, words[0]) || strings.Contains(text, words[1]) {
+				t.Errorf("rule %s, %s: %s", rule, l, text)
+			}
+		}
+	}
+}
+
+// Of a step whose outcome is unknown it is said what trying it again does, which is not the same for each;
+// of one that no worker takes, that this is not the site, and where to look.
+func TestAStepSaysWhetherItIsSafeToTryItAgain(t *testing.T) {
+	p := newPicture(plan.Plan{Runbooks: []plan.Runbook{
+		{Name: "orders-failback", System: "orders", Steps: []plan.Step{{ID: "promote", Effect: run.Observe}}}, // another one of that ID
+		{Name: "orders-failover", System: "orders", Steps: []plan.Step{{ID: "promote", Effect: run.Disrupt, CanLook: true}, {ID: "script", Effect: run.Disrupt}, {ID: "verify", Effect: run.Observe}}}}})
+	ask := func(kind run.WaitKind, step string, l i18n.Lang, acts ...run.Act) string {
+		_, text := p.words(run.Event{Kind: run.StepWaiting, System: "orders", Runbook: "orders-failover", Step: step, Site: "osaka", Data: run.Encode(run.Wait{Kind: kind, Acts: acts})}, l)
+		return text
+	}
+	for step, says := range map[string][2]string{
+		"promote": {"“retry” looks at the target first", "「再試行」は、まず対象の状態を確認し直し"},
+		"script":  {"“retry” asks the ledger of the site's worker", "実行台帳を確認し"},
+		"verify":  {"“retry” reads once more, and changes nothing", "「再試行」をしても対象は変わりません"},
+	} {
+		for i, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+			if text := ask(run.WaitUnknown, step, l, run.ActDone, run.ActRetry); !strings.Contains(text, says[i]) {
+				t.Errorf("%s, %s: no %q in %s", step, l, says[i], text)
+			}
+		}
+	}
+	for l, says := range map[i18n.Lang]string{i18n.EN: "systemctl status muster-worker@osaka (or muster worker --site osaka;", i18n.JA: "拠点の被災を意味するとは限りません。その拠点で systemctl status muster-worker@osaka"} {
+		if text := ask(run.WaitAbsent, "promote", l, run.ActRetry); !strings.Contains(text, says) {
+			t.Errorf("%s: no %q in %s", l, says, text)
+		}
+	}
+	if text := ask(run.WaitUnknown, "promote", i18n.EN, run.ActDone); strings.Contains(text, "“retry”") {
+		t.Errorf("it can't be tried again: %s", text)
+	}
+}

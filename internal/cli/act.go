@@ -310,7 +310,7 @@ func (c *command) step() *cobra.Command {
 		short string
 	}{
 		{run.ActDone, c.t("It is done: a task of yours, or a machine's step that you saw to be done (give the reason)", "完了した (機械のステップは確認した根拠を理由に書く)")},
-		{run.ActRetry, c.t("Try it again", "再試行する")},
+		{run.ActRetry, c.t("Try it again; where the outcome is unknown it looks first, and acts only if the step is proven not done", "再試行する (結果不明の場合は、まず状態を確認し直し、未完了と確認できたときだけ実行する)")},
 		{run.ActSkip, c.t("Go on without it; what rests on it is then not proven", "省略して進む (それに依存する目標は未立証になる)")},
 		{run.ActRefuse, c.t("Refuse what somebody asked to force; the step waits on", "他の人による強制操作の要請を却下する (ステップは引き続き待機)")},
 	} {

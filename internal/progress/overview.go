@@ -143,7 +143,7 @@ type Waiting struct {
 	Wait int64 `json:"wait,omitempty"`
 	// RefusedBy refused it, and it is asked anew: a yes has to say Asked.
 	RefusedBy string     `json:"refused_by,omitempty"`
-	Due       *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead
+	Due       *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead; of a decision under rule: wait, by when people should
 }
 
 // Forced is the first of the two words that it takes to skip a step, or to take a machine's as
