@@ -22,14 +22,53 @@ type picture struct {
 	askEnd    int64            // all that was asked before is over
 	ended     bool
 	position  int64
-	index     map[string]int  // of people in the plan
-	lost      map[string]bool // matter and person whom no channel reaches, and it was said
+	index     map[string]int       // of people in the plan
+	lost      map[string]bool      // matter and person whom no channel reaches, and it was said
+	decided   []decided            // as it stands, in the order in which systems were first decided on
+	holds     map[string][]decided // what was, by the name of the event that asks for its approval
 	roster    roster
+}
+
+// decided is what somebody, or the rule, has decided on a system.
+type decided struct {
+	run.Decision
+	system, by, why string
+	home            bool // whether it returns
+}
+
+// decide takes in a decision, in the place of an earlier one of the same question.
+func (p *picture) decide(e run.Event) {
+	var d run.Decision
+	_ = e.Decode(&d)
+	systems := []string{e.System}
+	if e.System == "" {
+		systems = nil
+		for _, s := range p.plan.Systems {
+			systems = append(systems, s.Name)
+		}
+	}
+	for _, name := range systems {
+		made := decided{Decision: d, system: name, by: e.By, why: e.Reason, home: e.Phase == run.Failback}
+		if i := slices.IndexFunc(p.decided, func(of decided) bool { return of.system == name && of.home == made.home }); i >= 0 {
+			p.decided[i] = made
+		} else {
+			p.decided = append(p.decided, made)
+		}
+	}
+}
+
+// decidedBy is what was decided when an approval of it was asked for.
+func (p *picture) decidedBy(ask run.Event) []decided {
+	made, ok := p.holds[ask.Name()]
+	if !ok {
+		made = p.decided
+	}
+	return slices.DeleteFunc(slices.Clone(made), func(d decided) bool { return d.home != (ask.Phase == run.Failback) })
 }
 
 func newPicture(p plan.Plan) *picture {
 	p = p.Public() // a blind drill is told to nobody, not by its messages either
-	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, lost: map[string]bool{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
+	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, holds: map[string][]decided{}, lost: map[string]bool{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
 	for i, who := range p.Estate.People {
 		pic.index[who.ID] = i
 	}
@@ -119,6 +158,11 @@ func (p *picture) apply(entries ...journal.Entry) {
 			}
 		case run.ApprovalAsked: // what was asked before is not asked any more
 			p.closed["approval"] = entry.Position
+			if _, known := p.holds[e.Name()]; !known { // an entry may be taken in twice
+				p.holds[e.Name()] = slices.Clone(p.decided)
+			}
+		case run.DecisionMade:
+			p.decide(e)
 		case run.PersonCalled:
 			if !p.isCalled[e.Person] {
 				p.isCalled[e.Person] = true

@@ -85,10 +85,46 @@ func (m *Message) link(ctx context.Context, a Addresses) error {
 		}
 	}
 	add(l.T("The run (sign in)", "実施状況（要サインイン）"), a.Run(m.Run), false)
-	if len(m.Links) == 0 && m.Person != "" && (m.Matter == Call || m.Matter == Reminder) {
-		m.Text += "\n" + howToAnswer(m.Run, m.Hazard, l)
+	if len(m.Links) == 0 {
+		*m = m.WithCommand()
 	}
 	return nil
+}
+
+// WithCommand is the message for whoever has no link: it says by which command they do what is asked of them.
+func (m Message) WithCommand() Message {
+	if how := m.command(); how != "" {
+		m.Text += "\n" + how
+	}
+	return m
+}
+
+// command is that sentence; "" where nothing is asked, or where the text says it itself.
+func (m Message) command() string {
+	l, e := m.Lang, m.Event
+	switch m.Matter {
+	case Call, Reminder:
+		if m.Person != "" {
+			return howToAnswer(m.Run, m.Hazard, l)
+		}
+	case Decision:
+		var a run.DecisionAsk
+		_ = e.Decode(&a)
+		var choices []string
+		for _, c := range a.Choices {
+			choices = append(choices, string(c))
+		}
+		return l.T("Decide with: muster decide CHOICE --system %[1]s --reason REASON --run %[2]s (CHOICE: %[3]s)", "決定方法: muster decide 方針 --system %[1]s --reason 理由 --run %[2]s（方針: %[3]s）",
+			e.System, m.Run, strings.Join(choices, l.T(", ", "、")))
+	case Approval:
+		if e.Kind == run.ApprovalAsked { // by its number, so that a yes is to what was read
+			return l.T("Approve with: muster approve %[1]s --asked %[2]d (refuse: muster approve %[1]s --asked %[2]d --refuse REASON)", "承認方法: muster approve %[1]s --asked %[2]d（却下: muster approve %[1]s --asked %[2]d --refuse 理由）", m.Run, e.Seq)
+		}
+	case Task:
+		return l.T("See what is asked: muster drill show %s", "内容の確認: muster drill show %s", m.Run)
+	case Notice, Test, Account:
+	}
+	return ""
 }
 
 // howToAnswer is the command for whoever has no link.
@@ -142,10 +178,11 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		}
 		if e.Phase == run.Failback {
 			return l.T("Approval of the return home needed: %s", "切戻しの承認が必要です：%s", title),
-				lines(l.T("The return home waits for approval: %s", "切戻しが承認を待っています：%s", both(e.Reason)), used)
+				lines(l.T("The return home waits for approval: %s", "切戻しが承認を待っています：%s", both(e.Reason)), p.decidedWords(e, l), used)
 		}
 		return l.T("Approval needed: %s", "承認が必要です：%s", title),
 			lines(l.T("The recovery waits for approval: %s", "復旧作業が承認を待っています：%s", both(e.Reason)),
+				p.decidedWords(e, l),
 				l.T("Asked for by %s; who asked can't approve.", "要請者：%s（要請者自身は承認できません）", p.name(p.by, l)),
 				used)
 	case run.ActivationAsked:
@@ -309,6 +346,36 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から%[1]s以内", seconds(a.DeadlineS, l), p.clock(e, l))+then)
 	}
 	return out
+}
+
+// mostDecided bounds the lines of an approval that say what was decided.
+const mostDecided = 20
+
+// decidedWords are what an approval is a yes to, a line a system.
+func (p *picture) decidedWords(e run.Event, l i18n.Lang) string {
+	var out []string
+	made := p.decidedBy(e)
+	for i, d := range made {
+		if i == mostDecided {
+			out = append(out, l.T("and %d more", "ほか%d件", len(made)-i))
+			break
+		}
+		way, who := l.Choice(d.Answer), p.name(run.Person(d.by), l)
+		for _, s := range p.plan.Systems {
+			if s.Name == d.system && s.Home != "" && s.Alternate != "" {
+				way = l.ChoiceAt(d.Answer, p.site(s.Home, l), p.site(s.Alternate, l))
+			}
+		}
+		if d.by == run.Engine {
+			who = l.T("the rule %s", "規則 %s", d.Rule)
+		}
+		line := l.T("Decided: %s: %s, by %s", "決定内容：%s：%s（決定者：%s）", p.system(d.system, l), way, who)
+		if why := run.OneLine(plan.Apart(d.why).In(string(l)), 120); why != "" {
+			line = l.T("Decided: %s: %s, by %s (%s)", "決定内容：%s：%s（決定者：%s、理由：%s）", p.system(d.system, l), way, who, why)
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
 }
 
 // hint says what to know before a machine's step is tried again.

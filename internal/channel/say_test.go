@@ -1,10 +1,13 @@
 package channel
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -93,5 +96,80 @@ func TestAStepSaysWhetherItIsSafeToTryItAgain(t *testing.T) {
 	}
 	if text := ask(run.WaitUnknown, "promote", i18n.EN, run.ActDone); strings.Contains(text, "“retry”") {
 		t.Errorf("it can't be tried again: %s", text)
+	}
+}
+
+// Who approves is told what: each system, the way, who decided and why, as it was when they were asked.
+func TestAnApprovalSaysWhatWasDecided(t *testing.T) {
+	p := newPicture(plan.Plan{Estate: plan.Estate{Sites: []plan.Site{{Name: "osaka", Title: plan.Text{EN: "Osaka", JA: "大阪"}}}, People: []plan.Person{{ID: "sato", Name: plan.Text{EN: "Sato", JA: "佐藤"}}}},
+		Systems: []plan.System{{Name: "orders", Home: "tokyo", Alternate: "osaka", Title: plan.Text{EN: "Order taking", JA: "受注システム"}}, {Name: "billing"}}})
+	position := int64(0)
+	take := func(e run.Event) run.Event {
+		position++
+		e.Writer, e.Seq = "run", position
+		p.apply(journal.Entry{Position: position, Event: e})
+		return e
+	}
+	made := func(ph run.Phase, system, by, why string, d run.Decision) {
+		take(run.Event{Kind: run.DecisionMade, Phase: ph, System: system, By: by, Reason: why, Data: run.Encode(d)})
+	}
+	made(run.RecoveryDecision, "orders", "sato", "the site burns", run.Decision{Answer: run.Alternate})
+	made(run.RecoveryDecision, "billing", run.Engine, "nobody decided / 判断なし", run.Decision{Answer: run.StandDown, Rule: "x"})
+	first := take(run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision})
+	made(run.RecoveryDecision, "orders", "sato", "", run.Decision{Answer: run.InPlace, Instead: run.Alternate})
+	second := take(run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision})
+	made(run.Failback, "orders", "sato", "it is over", run.Decision{Answer: run.GoHome})
+	home := take(run.Event{Kind: run.ApprovalAsked, Phase: run.Failback})
+	for i, c := range []struct {
+		ask  run.Event
+		want [2]string
+	}{
+		{first, [2]string{"Decided: Order taking: to the alternate site Osaka, by Sato (the site burns)\nDecided: billing: stand down, by the rule x (nobody decided)\n",
+			"決定内容：受注システム：代替拠点（大阪）へ切り替え（決定者：佐藤、理由：the site burns）\n決定内容：billing：対応不要（決定者：規則 x、理由：判断なし）\n"}},
+		{second, [2]string{"Decided: Order taking: recovery in place at tokyo, by Sato\nDecided: billing", "決定内容：受注システム：被災拠点（tokyo）で復旧（決定者：佐藤）\n決定内容：billing"}},
+		{home, [2]string{"Decided: Order taking: home to tokyo, by Sato (it is over)", "決定内容：受注システム：本拠点（tokyo）へ切戻し（決定者：佐藤、理由：it is over）"}},
+	} {
+		for j, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+			if _, text := p.words(c.ask, l); !strings.Contains(text, c.want[j]) || strings.Contains(text, "billing") != (i < 2) {
+				t.Errorf("%d, %s: no %q in %s", i, l, c.want[j], text)
+			}
+		}
+	}
+	for range 100 { // a message has to stay within what channels take
+		made(run.RecoveryDecision, fmt.Sprint(position), "sato", strings.Repeat("長い", 1000), run.Decision{Answer: run.Alternate})
+	}
+	last := take(run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision})
+	if _, text := p.words(last, i18n.EN); !strings.Contains(text, "and 82 more") || len([]rune(text)) > 5000 {
+		t.Errorf("%d characters: %s", len([]rune(text)), text)
+	}
+}
+
+// Whoever has no link is told the command for what is asked of them; who has one is not.
+func TestWhoHasNoLinkIsToldTheCommand(t *testing.T) {
+	p := newPicture(plan.Plan{Systems: []plan.System{{Name: "orders"}}})
+	for _, c := range []struct {
+		e    run.Event
+		want [2]string
+	}{
+		{run.Event{Kind: run.DecisionAsked, System: "orders", Data: run.Encode(run.DecisionAsk{Choices: []run.Choice{run.Alternate, run.StandDown}})},
+			[2]string{"\nDecide with: muster decide CHOICE --system orders --reason REASON --run fire-1 (CHOICE: alternate, stand_down)", "\n決定方法: muster decide 方針 --system orders --reason 理由 --run fire-1（方針: alternate、stand_down）"}},
+		{run.Event{Kind: run.ApprovalAsked}, [2]string{"\nApprove with: muster approve fire-1 --asked 7 (refuse: muster approve fire-1 --asked 7 --refuse REASON)", "\n承認方法: muster approve fire-1 --asked 7（却下: muster approve fire-1 --asked 7 --refuse 理由）"}},
+		{run.Event{Kind: run.StepWaiting, Step: "promote", Data: run.Encode(run.Wait{Kind: run.WaitFailed})}, [2]string{"\nSee what is asked: muster drill show fire-1", "\n内容の確認: muster drill show fire-1"}},
+		{run.Event{Kind: run.ForceAsked, Step: "promote"}, [2]string{"\nSee what is asked: muster drill show fire-1", "\n内容の確認: muster drill show fire-1"}},
+	} {
+		c.e.Run, c.e.Seq = "fire-1", 7
+		for i, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+			for _, person := range []string{"", "sato"} {
+				for base, told := range map[string]bool{"": true, "https://muster.example.jp": false} {
+					m := p.message(c.e, person, estate.Contact{Lang: string(l)}, l)
+					if err := m.link(t.Context(), Addresses{Base: base}); err != nil {
+						t.Fatal(err)
+					}
+					if strings.Contains(m.Text, c.want[i]) != told || strings.Contains(m.Text, "muster ") != told {
+						t.Errorf("%s for %q at %q: %s", c.e.Kind, person, base, m.Text)
+					}
+				}
+			}
+		}
 	}
 }

@@ -34,6 +34,15 @@ func (p *picture) system(name string, l i18n.Lang) string {
 	return name
 }
 
+func (p *picture) site(name string, l i18n.Lang) string {
+	if s, ok := p.plan.Estate.Site(name); ok {
+		if t := s.Title.In(string(l)); t != "" {
+			return t
+		}
+	}
+	return name
+}
+
 func (p *picture) role(name string, l i18n.Lang) string {
 	return p.plan.Estate.RoleName(name).In(string(l))
 }

@@ -231,6 +231,9 @@ func (s *showing) show(ctx context.Context) error {
 		}
 		for _, key := range s.order {
 			m := s.tell.Message(s.asks[key], "", s.f.Contacts()[""], s.c.o.Lang)
+			if _, over := s.settled[key]; !over && s.c.o.Addresses.Run(m.Run) == "" {
+				m = m.WithCommand()
+			}
 			if err := s.put(ctx, api, key, thread, m.Subject, s.c.blocks(m, s.words(key, m))); err != nil {
 				return err
 			}

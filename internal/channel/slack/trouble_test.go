@@ -256,14 +256,20 @@ func TestAChannelForEachRun(t *testing.T) {
 
 // What is asked again is a message of its own, and the one before says so.
 func TestAskedAgain(t *testing.T) {
-	w := tell(t, 2, nil)
+	w := tell(t, 2, func(o *Options) { o.Addresses.Base = "" }) // so that the command is said, as long as it is of use
 	w.dispatch(channel.Clock{})
 	w.ask()
 	w.until("the question", func() bool {
 		return w.has(slacktest.Direct(member(0)), "判断が必要です") == 1 && w.has("C00000042", "判断が必要です") == 1
 	})
+	for _, at := range []string{slacktest.Direct(member(0)), "C00000042"} {
+		if w.has(at, "決定方法: muster decide 方針 --system orders") != 1 {
+			t.Errorf("%s: no command, and no link", at)
+		}
+	}
 	w.decide()
 	w.until("the answer", func() bool { return w.has(slacktest.Direct(member(0)), "に決定") == 1 })
+	w.until("the command to be gone", func() bool { return w.has("C00000042", "muster decide") == 0 })
 	w.add(run.Event{Kind: run.DecisionAsked, Phase: run.Failback, System: "orders", By: run.Engine,
 		Data: run.Encode(run.DecisionAsk{Question: "failback", Role: "commander", Choices: []run.Choice{run.GoHome, run.Stay}, Proposed: run.GoHome})})
 	for _, at := range []string{slacktest.Direct(member(0)), "C00000042"} {
