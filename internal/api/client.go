@@ -12,9 +12,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -24,7 +26,7 @@ import (
 )
 
 // Client talks to a muster server. Its errors are *Problem when the server answered,
-// and *Unreachable when it did not.
+// *Unreachable when it did not, and *Cut when the caller of an act did not wait for it.
 type Client struct {
 	base  string
 	token string
@@ -55,6 +57,19 @@ func (u *Unreachable) Error() string {
 	return fmt.Sprintf("no muster server answers at %s: %v", u.URL, u.Err)
 }
 func (u *Unreachable) Unwrap() error { return u.Err }
+
+// Cut is an act whose caller gave up before its answer came, when it may have reached the server:
+// it may have been carried out, or be about to be. One that certainly reached nobody is the context's
+// own error.
+type Cut struct{ Err error }
+
+func (c *Cut) Error() string { return c.Said().EN }
+
+// Said is it in both languages.
+func (c *Cut) Said() plan.Text {
+	return plan.Say("%s; whether it happened is unknown", "%s。実行されたかどうかは不明", c.Err)
+}
+func (c *Cut) Unwrap() error { return c.Err }
 
 // nothing reports whether it is certain that the request reached nobody.
 func (u *Unreachable) nothing() bool {
@@ -179,9 +194,23 @@ func act[T any](ctx context.Context, c *Client, path, key string, in any) (out T
 	}
 	unknown := false
 	for range 3 {
-		err = c.do(ctx, http.MethodPost, path, nil, key, in, &out)
+		if ctx.Err() != nil && !unknown {
+			return out, ctx.Err()
+		}
+		// Without a connection nothing was sent; a server in the same process needs none. What was sent once may be
+		// sent again over another connection, so one is enough.
+		var dialed, connected atomic.Bool
+		err = c.do(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GetConn: func(string) { dialed.Store(true) },
+			GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		}), http.MethodPost, path, nil, key, in, &out)
 		p, away := new(Problem), new(Unreachable)
 		switch {
+		case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			if unknown || connected.Load() || !dialed.Load() {
+				err = &Cut{Err: err}
+			}
+			return out, err
 		case errors.As(err, &p) && p.Code == CodeUnknownOutcome:
 			unknown = true
 		case errors.As(err, &away): // a server that is gone by the second try may have done it at the first

@@ -53,7 +53,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 			if confirm == "" { // somebody reads before they type
 				a, err := c.whatWillHappen(cmd.Context(), args[0])
 				if err != nil {
-					return err
+					return c.unstarted(cmd.Context(), err, "")
 				}
 				if err := c.typed(cmd.Context(), args[0]); err != nil {
 					return err
@@ -195,7 +195,7 @@ func (c *command) typed(ctx context.Context, scenario string) error {
 		fmt.Fprintln(c.Err)
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return c.unstarted(ctx, ctx.Err(), "")
 	}
 	if strings.TrimSpace(line) != scenario {
 		return &failure{exitRefused, fmt.Errorf("%s", c.t("not confirmed; nothing was started", "確認できませんでした。何も開始していません")), ""}

@@ -166,8 +166,9 @@ func TestWhatIsTypedCanBeInterrupted(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		c := &command{Stdio: Stdio{In: stuck{interrupt}, Err: &strings.Builder{}}, lang: "en"}
 		err := ask(ctx, c)
-		if code := c.exit(ctx, err); code != exitInterrupted {
-			t.Errorf("%s: ends with %d: %v", name, code, err)
+		code, talk := c.exit(ctx, err), c.Err.(*strings.Builder).String()
+		if code != exitInterrupted || strings.Contains(talk, "interrupted; nothing was started") != (name == "the real thing") {
+			t.Errorf("%s: ends with %d: %v: %s", name, code, err, talk)
 		}
 	}
 }

@@ -77,7 +77,8 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		c.say("whether it started is unknown; ask again with --request-id %s", "開始されたかどうかは不明です。--request-id %s を付けて再実行してください", s.RequestID)
 	}
 	if err != nil {
-		return err
+		return c.unstarted(ctx, err, c.t("`muster drill list --open` shows it if it did. Asking again with --request-id %s starts nothing twice",
+			"`muster drill list --open` で確認してください。--request-id %s を付けて再実行すれば、二重に開始されません", s.RequestID))
 	}
 	if begun.Attached {
 		c.joined(ctx, client, s, begun)

@@ -81,10 +81,26 @@ func (c *command) exit(ctx context.Context, err error) int {
 	return code
 }
 
+// unstarted is the error of something that was to start a run, before which it may have been interrupted. again is what starts
+// nothing twice where the start had been asked for already, and nobody knows what came of it.
+func (c *command) unstarted(ctx context.Context, err error, again string) error {
+	if err == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	if cut := new(api.Cut); errors.As(err, &cut) {
+		return &failure{exitInterrupted, errors.New(c.t("interrupted; whether it started is unknown", "中断しました。開始されたかどうかは不明です")), again}
+	}
+	return &failure{exitInterrupted, errors.New(c.t("interrupted; nothing was started", "中断しました。何も開始していません")), ""}
+}
+
 // explain turns an error into its code, what is wrong (what concerns a place first, a
 // line each, the sum last) and the way out.
 func (c *command) explain(ctx context.Context, err error) (code int, lines []string, wayOut string) {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err())) {
+		if cut := new(api.Cut); errors.As(err, &cut) {
+			return exitInterrupted, []string{c.t("interrupted; whether it happened is unknown", "中断しました。実行されたかどうかは不明です")},
+				c.t("`muster drill show` tells whether it happened; do it again where it did not", "`muster drill show` で実行されたかを確認し、されていなければもう一度操作してください")
+		}
 		return exitInterrupted, []string{c.t("interrupted", "中断しました")}, ""
 	}
 	var (

@@ -103,7 +103,7 @@ func (c *command) proposalStart() *cobra.Command {
 				if confirm == "" {
 					a, err := c.whatWillHappen(cmd.Context(), p.Scenario)
 					if err != nil {
-						return err
+						return c.unstarted(cmd.Context(), err, "")
 					}
 					hash = a.PlanHash
 					if err := c.typed(cmd.Context(), p.Scenario); err != nil {
@@ -113,7 +113,8 @@ func (c *command) proposalStart() *cobra.Command {
 			}
 			begun, err := client.StartProposal(cmd.Context(), p.ID, api.ProposalRequest{By: by, Reason: reason, PlanHash: hash})
 			if err != nil {
-				return err
+				return c.unstarted(cmd.Context(), err, c.t("`muster drill list --open` shows it if it did. Starting the proposal once more starts nothing twice",
+					"`muster drill list --open` で確認してください。提案の開始をもう一度操作しても、二重に開始されません"))
 			}
 			if c.json() {
 				return c.printJSON(begun)

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
@@ -110,6 +113,49 @@ func TestAnActWhoseAnswerWasLostIsToldSo(t *testing.T) {
 		if told := strings.Contains(talk, "whether it happened is unknown") && strings.Contains(talk, "`muster drill show` tells"); code != exitFault || told != (args[0] == "approve") {
 			t.Errorf("%v: exit %d: %s", args, code, talk)
 		}
+	}
+}
+
+// Who presses Ctrl-C while an act is under way hears that it may have happened, and what tells; before it was sent nothing has.
+func TestAnInterruptedActSaysWhatMayHaveHappened(t *testing.T) {
+	for args, want := range map[string][2]string{
+		"drill start tokyo-loss --as sato --request-id again":                                 {"whether it started is unknown", "--request-id again starts nothing twice"},
+		"activate tokyo-loss --as sato --reason fire --confirm tokyo-loss --request-id again": {"開始されたかどうかは不明です", "--request-id again を付けて再実行すれば"},
+		"approve tokyo-loss-1 --as suzuki":                                                    {"whether it happened is unknown", "`muster drill show` tells"},
+		"drill abort tokyo-loss-1 --as suzuki --reason over":                                  {"実行されたかどうかは不明です", "`muster drill show` で"},
+		"drill release orders --as suzuki --reason over":                                      {"whether it happened is unknown", "do it again where it did not"},
+		"drill show tokyo-loss-1":                                                             {"interrupted\n", ""},
+		"drill start tokyo-loss --as sato (before it was sent)":                               {"interrupted; nothing was started", ""},
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			interrupt()
+			<-r.Context().Done()
+		}))
+		t.Chdir(t.TempDir())
+		t.Setenv("MUSTER_SERVER", srv.URL)
+		t.Setenv("MUSTER_TOKEN", "the-token-of-the-test")
+		given, before := strings.CutSuffix(args, " (before it was sent)")
+		if before {
+			interrupt()
+		}
+		lang := i18n.EN
+		if strings.ContainsFunc(want[0], func(r rune) bool { return r >= 0x3040 }) {
+			lang = i18n.JA
+		}
+		var talk strings.Builder
+		c := &command{Stdio: Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &talk}, lang: lang}
+		root := c.root()
+		root.SetArgs(append(strings.Fields(given), "--lang", string(lang)))
+		code := c.exit(ctx, root.ExecuteContext(ctx))
+		for _, w := range want {
+			if code != exitInterrupted || !strings.Contains(talk.String(), w) {
+				t.Errorf("%s: exit %d, without %q: %s", args, code, w, talk.String())
+			}
+		}
+		interrupt()
+		srv.Close()
 	}
 }
 
