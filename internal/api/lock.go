@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
@@ -108,7 +109,22 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.problemOf(ctx, id, err)
 	}
+	s.noteRelease(ctx, in.Name, h.Run, body)
 	return &answer[workflows.Done]{done}, nil
+}
+
+// actRelease is in the access log who released a lock, and why: the record of the run that left it has been sealed by then, and
+// the lock itself goes.
+const actRelease = "release lock"
+
+func (s *Server) noteRelease(ctx context.Context, system, runID string, of workflows.Control) {
+	why := run.OneLine(system+" of "+runID+": "+of.Reason, mostText)
+	if a, _ := identity.From(ctx); a.Person == "" { // the console, which is nobody: as whom it acts is no proof
+		why = run.OneLine(system+" of "+runID+", as "+of.By+": "+of.Reason, mostText)
+	}
+	if err := s.Identity.Enter(ctx, actRelease, why, "ok"); err != nil {
+		s.Log.Warn("who released a lock is not in the access log", "by", of.By, "system", system, "run", runID, "reason", of.Reason, "err", err)
+	}
 }
 
 // left is what is left of an open run that has recovered what it could. What can't be read is not said: it only tells a way out.

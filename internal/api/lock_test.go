@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 	"github.com/muster-dr/muster/workflows"
@@ -57,6 +58,10 @@ func TestReleasingASystem(t *testing.T) {
 		t.Errorf("released: %d %s, and the second click %d %s", first, body, again, same)
 	}
 	held("")
+	// Who released it and why stands there once, and nothing of what was refused.
+	if all := releases(t, w); len(all) != 1 || all[0].Person != "" || all[0].Outcome != "ok" || all[0].Object != "orders of "+id+", as tanaka: put right by hand" {
+		t.Errorf("access log: %+v", all)
+	}
 	refused("released already", byHand, 409, api.CodeRefused, "No run holds orders")
 
 	// Its run says that the clean-up is incomplete.
@@ -68,11 +73,29 @@ func TestReleasingASystem(t *testing.T) {
 	if sys, err := w.System(ctx, "orders"); err != nil || !sys.Kept || sys.Reason != "tokyo would not start" {
 		t.Errorf("orders: %+v, %v, want it kept", sys, err)
 	}
-	if _, err := w.Release(ctx, "orders", byHand); err != nil {
+	if _, err := w.as("tanaka").Release(ctx, "orders", workflows.Control{Reason: "restarted\nby hand"}); err != nil {
 		t.Errorf("release: %v", err)
 	}
 	held("")
+	if all := releases(t, w); len(all) != 2 || all[1].Person != "tanaka" || all[1].Object != "orders of "+id+": restarted by hand" {
+		t.Errorf("access log: %+v", all)
+	}
 	if err := c.TerminateWorkflow(ctx, id, "", "end of the test"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// releases are the entries of the access log about locks.
+func releases(t *testing.T, w *world) (out []journal.Access) {
+	t.Helper()
+	log, err := w.store.Accesses(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range log {
+		if a.Act == "release lock" {
+			out = append(out, a)
+		}
+	}
+	return out
 }

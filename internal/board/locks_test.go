@@ -50,7 +50,7 @@ func TestLeftoverLocks(t *testing.T) {
 		}
 	}
 	_, page := chief.get("/systems")
-	wants(t, "systems", page, `action="/systems/orders/release"`)
+	wants(t, "systems", page, `action="/systems/orders/release"`, "it stands in the access log")
 	_, page = chief.get("/activate?scenario=tokyo-loss")
 	wants(t, "activate", page, "the start will be refused", `href="/systems#lock-orders"`)
 	chief.lang = "ja"

@@ -327,7 +327,11 @@ func (c *command) drillRelease() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.done(done, args[0])
+			if c.json() {
+				return c.printJSON(done)
+			}
+			c.say("the lock of %s is released; why stands in the access log (`muster people log`)", "%s のロックを解除しました。理由はアクセス記録に残りました（`muster people log`）", args[0])
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("what was done to clean up", "実施した後始末の内容"))

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
 )
 
 // answering is a server that answers one path with a problem, and others with what is given.
@@ -156,6 +157,17 @@ func TestAnInterruptedActSaysWhatMayHaveHappened(t *testing.T) {
 		}
 		interrupt()
 		srv.Close()
+	}
+}
+
+// A release is no event of the run that left the lock: it is told where it stands.
+func TestAReleaseSaysWhereItStands(t *testing.T) {
+	answering(t, nil, map[string]any{"POST /systems/orders/release": workflows.Done{}})
+	for lang, want := range map[string]string{"en": "stands in the access log (`muster people log`)", "ja": "アクセス記録に残りました（`muster people log`）"} {
+		code, _, talk := muster(t, "drill", "release", "orders", "--as", "sato", "--reason", "restarted by hand", "--lang", lang)
+		if code != 0 || !strings.Contains(talk, want) || strings.Contains(talk, "journal") {
+			t.Errorf("%s: exit %d: %s", lang, code, talk)
+		}
 	}
 }
 
