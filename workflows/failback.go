@@ -182,7 +182,7 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 		}
 		s.homeAsked, s.askedAt = true, asked
 		r.log.add(ctx, run.Event{Kind: run.DecisionAsked, Phase: run.Failback, System: s.plan.Name, By: run.Engine,
-			Reason: both("return when the home site is sound, or stay", "本拠点の健全性を確認して切戻すか、現状を維持するか"),
+			Reason: both("return when the home site is sound, or stay at the alternate site", "本拠点の健全性を確認して切戻すか、代替拠点で継続するか"),
 			Data: run.Encode(run.DecisionAsk{Question: questionFailback, Role: r.plan.Scenario.Decision.By,
 				Choices: r.choices(s), Proposed: policy, Ground: textPolicy})})
 		r.simulateAct(ctx, r.plan.Scenario.Decision.By, "failback "+s.plan.Name, func(ctx workflow.Context, m *member) {

@@ -70,11 +70,22 @@ func (a Activation) Yields(s ActivationSystem) bool {
 	return a.Over != "" && s.HeldBy == a.Over && s.HeldConfirm == run.Closing
 }
 
+// RoleName is what people call a role of it.
+func (a Activation) RoleName(role string) plan.Text {
+	for _, r := range a.Roles {
+		if r.Role == role && r.Title != (plan.Text{}) {
+			return r.Title
+		}
+	}
+	return plan.Text{EN: role, JA: role}
+}
+
 // RoleHeld is how many people hold a role, and how many must be there.
 type RoleHeld struct {
-	Role   string `json:"role"`
-	People int    `json:"people"`
-	Needed int    `json:"needed"`
+	Role   string    `json:"role"`
+	Title  plan.Text `json:"title" doc:"What people call it."`
+	People int       `json:"people"`
+	Needed int       `json:"needed"`
 }
 
 func (s *Server) activationRoutes(api huma.API) {
@@ -168,7 +179,7 @@ func summarise(p plan.Plan) Activation {
 		for _, role := range person.Roles {
 			at := slices.IndexFunc(out.Roles, func(r RoleHeld) bool { return r.Role == role })
 			if at < 0 {
-				out.Roles = append(out.Roles, RoleHeld{Role: role})
+				out.Roles = append(out.Roles, RoleHeld{Role: role, Title: p.Estate.RoleName(role)})
 				at = len(out.Roles) - 1
 			}
 			out.Roles[at].People++

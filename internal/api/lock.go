@@ -159,8 +159,8 @@ func (s *Server) endsBy(ctx context.Context, l i18n.Lang, runID string, itself b
 	case x.home:
 		return endsByStaying(l, runID)
 	case x.confirm == run.Completion:
-		return l.T("That run has recovered what it could, and waits for that to be confirmed: `muster confirm completion --run %[1]s`. Where it then asks whether systems return or stay, `muster decide stay --run %[1]s --reason ...` ends it",
-			"その実施は復旧を終え、復旧完了の報告を待っています。`muster confirm completion --run %[1]s` で報告してください。続いて切戻すか現状を維持するかを求められた場合は、`muster decide stay --run %[1]s --reason ...` で終了します", runID)
+		return l.T("That run has recovered what it could, and waits for that to be confirmed: `muster confirm completion --run %[1]s`. Where it then asks whether systems return or stay at the alternate site, `muster decide stay --run %[1]s --reason ...` ends it",
+			"その実施は復旧を終え、復旧完了の報告を待っています。`muster confirm completion --run %[1]s` で報告してください。続いて切戻すか代替拠点で継続するかの決定を求められた場合は、「代替拠点で継続」と決定すれば終了します（`muster decide stay --run %[1]s --reason ...`）", runID)
 	case x.confirm == run.Closing && !itself:
 		return l.T("That run only waits for records: `muster confirm closing --run %s --note ...`, by who leads it, ends it at once", "その実施は記録物の提出を待っているだけです。指揮者が `muster confirm closing --run %s --note ...` を実行すれば、直ちに終了します", runID)
 	case x.closing:
@@ -171,8 +171,8 @@ func (s *Server) endsBy(ctx context.Context, l i18n.Lang, runID string, itself b
 
 // endsByStaying is the way out where a run waits for the decision to return or to stay.
 func endsByStaying(l i18n.Lang, runID string) string {
-	return l.T("That run waits for the decision to return home or to stay. To stay ends it and frees the system: `muster decide stay --run %[1]s --reason ...`. So does an abort, after which it counts as aborted: `muster drill abort %[1]s --reason ...`",
-		"その実施は、切戻すか現状を維持するかの決定を待っています。`muster decide stay --run %[1]s --reason ...` で現状維持と決定すれば、実施が終了し、ロックが解除されます。`muster drill abort %[1]s --reason ...` でも終了しますが、中止として記録されます", runID)
+	return l.T("That run waits for the decision to return home or to stay at the alternate site. To stay ends it and frees the system: `muster decide stay --run %[1]s --reason ...`. So does an abort, after which it counts as aborted: `muster drill abort %[1]s --reason ...`",
+		"その実施は、本拠点へ切戻すか、代替拠点で継続するかの決定を待っています。「代替拠点で継続」と決定すれば（`muster decide stay --run %[1]s --reason ...`）、実施が終了し、ロックが解除されます。`muster drill abort %[1]s --reason ...` でも終了しますが、中止として記録されます", runID)
 }
 
 // holder is who holds a system's switch lock; an empty run is nobody. A lock that was

@@ -13,7 +13,7 @@ import (
 // notSaid are words for which docs/glossary.md has another one: two words for one thing make
 // people at three in the morning look for the difference.
 var notSaid = map[string]string{"主拠点": "本拠点", "切り戻": "切戻", "実証": "立証", "深度": "深さ",
-	"招集": "召集", "実施範囲": "深さ", "フェーズ": "段階", "証跡": "証拠", "シークレット": "秘密情報", "フェイルバック": "切戻し", "プライマリー": "プライマリ", "ディレクトリー": "ディレクトリ", "リポジトリー": "リポジトリ", "メモリー": "メモリ", "フォルダ": "フォルダー"}
+	"招集": "召集", "実施範囲": "深さ", "フェーズ": "段階", "証跡": "証拠", "シークレット": "秘密情報", "フェイルバック": "切戻し", "プライマリー": "プライマリ", "ディレクトリー": "ディレクトリ", "リポジトリー": "リポジトリ", "メモリー": "メモリ", "フォルダ": "フォルダー", "現状維持": "代替拠点で継続", "現状を維持": "代替拠点で継続"}
 
 // othersNames are names that others gave to their own things, whichever word the glossary has.
 var othersNames = strings.NewReplacer("クライアントシークレット", "", "署名シークレット", "", "シークレットキー", "", "シークレットID", "")

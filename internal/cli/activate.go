@@ -120,13 +120,13 @@ func (c *command) activation(a api.Activation) []string {
 	}
 	var roles []string
 	for _, r := range a.Roles {
-		text := fmt.Sprintf("%s %d", r.Role, r.People)
+		text := fmt.Sprintf("%s %d", a.RoleName(r.Role).In(lang), r.People)
 		if r.Needed > 0 {
-			text = c.t("%s %d (%d needed)", "%s %d（必要 %d）", r.Role, r.People, r.Needed)
+			text = c.t("%s %d (%d needed)", "%s %d（必要 %d）", a.RoleName(r.Role).In(lang), r.People, r.Needed)
 		}
 		roles = append(roles, text)
 	}
-	add("Called at once: %d people: %s", "直ちに召集する要員: %d 名（%s）", a.Called, strings.Join(roles, ", "))
+	add("Called at once: %d people: %s", "直ちに召集する要員: %d 名（%s）", a.Called, strings.Join(roles, c.t(", ", "、")))
 	if place := a.Place.In(lang); place != "" {
 		add("Muster place: %s", "参集場所: %s", place)
 	}
@@ -142,18 +142,26 @@ func (c *command) activation(a api.Activation) []string {
 		var effects []string
 		for _, e := range []string{"human", string(run.Observe), string(run.Isolated), string(run.Disrupt), string(run.Destroy)} {
 			if n := s.Effects[e]; n > 0 {
-				effects = append(effects, fmt.Sprintf("%s %d", e, n))
+				word := c.lang.Effect(run.Effect(e))
+				if e == "human" {
+					word = c.t("human", "人による作業")
+				}
+				effects = append(effects, fmt.Sprintf("%s %d", word, n))
 			}
 		}
 		add("System %s (%s), %s, %s; may run: %s; steps by effect: %s", "システム %s（%s） %s %s 実行し得る手順書: %s 影響別のステップ: %s",
-			s.Name, s.Title.In(lang), to, rto, strings.Join(s.Runbooks, ", "), strings.Join(effects, ", "))
+			s.Name, s.Title.In(lang), to, rto, strings.Join(s.Runbooks, ", "), strings.Join(effects, c.t(", ", "、")))
 		if s.HeldBy != "" && !a.Yields(s) {
 			if s.HeldKept || s.HeldOrphaned {
-				add("  LOCKED by run %s, which has ended: the start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
-					"  終了した実施 %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
+				var left plan.Text // an orphaned one says nothing
+				if why := plan.Apart(s.HeldWhy); s.HeldWhy != "" {
+					left = plan.Say(" Left to do: %s.", "未完了の内容：%s。", why)
+				}
+				add("  LOCKED by run %[1]s, which has ended.%[3]s The start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
+					"  終了した実施 %[1]s がロックしたままです。%[3]s開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name, left.In(lang))
 			} else if s.HeldAsksHome {
-				add("  HELD by run %[1]s, which waits for the decision to return home or to stay: the start will be refused until it lets go. To stay ends it: muster decide stay --run %[1]s --reason ...",
-					"  実施 %[1]s がロックしています（切戻すか現状を維持するかの決定待ち）。解除されるまで開始は拒否されます。現状維持と決定すれば終了します: muster decide stay --run %[1]s --reason ...", s.HeldBy)
+				add("  HELD by run %[1]s, which waits for the decision to return home or to stay at the alternate site: the start will be refused until it lets go. To stay ends it: muster decide stay --run %[1]s --reason ...",
+					"  実施 %[1]s がロックしています（本拠点へ切戻すか、代替拠点で継続するかの決定待ち）。解除されるまで開始は拒否されます。「代替拠点で継続」と決定すれば終了します: muster decide stay --run %[1]s --reason ...", s.HeldBy)
 			} else if s.HeldConfirm != "" {
 				how := string(s.HeldConfirm)
 				if s.HeldConfirm == run.Closing {
@@ -179,11 +187,12 @@ func (c *command) activation(a api.Activation) []string {
 		}
 		add("Drill %s runs now, on other systems", "訓練 %s が実施中です（対象は別のシステム）", d)
 	}
+	decides := a.RoleName(a.DecidedBy).In(lang)
 	if a.Rule == plan.RuleWait {
-		add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", a.DecidedBy, a.Approvals)
+		add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", decides, a.Approvals)
 	} else {
 		add("No system is moved before %s decides (after %s without a decision the plan's rule does) and %d besides you approve", "システムの切り替えは、%s の決定（%s以内に決定がなければ、計画の規則による自動決定）と、あなた以外の %d 名の承認の後に行います",
-			a.DecidedBy, c.lang.Span(a.Within.Seconds()), a.Approvals)
+			decides, c.lang.Span(a.Within.Seconds()), a.Approvals)
 	}
 	return out
 }

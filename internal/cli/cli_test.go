@@ -214,11 +214,31 @@ func TestAnActivationSaysWhatItDoes(t *testing.T) {
 			}
 		}
 	}
-	a.Systems[0].HeldAsksHome = true
-	for _, lang := range []i18n.Lang{"en", "ja"} {
-		c := &command{lang: lang}
-		if text, way := strings.Join(c.activation(a), "\n"), "muster decide stay --run tokyo-loss-4"; !strings.Contains(text, way) {
-			t.Errorf("%s: no line says %q in:\n%s", lang, way, text)
+	// Roles, effects and the choice are called as everywhere else.
+	a.Roles[0].Title, a.Systems[0].HeldAsksHome = plan.Text{EN: "Commander", JA: "指揮者"}, true
+	for lang, want := range map[i18n.Lang][]string{
+		"en": {"12 people: Commander 2 (1 needed)", "before Commander decides", "or to stay at the alternate site"},
+		"ja": {"指揮者 2（必要 1）", "指揮者 の決定（", "影響別のステップ: 人による作業 1、中断 2", "「代替拠点で継続」"},
+	} {
+		text := strings.Join((&command{lang: lang}).activation(a), "\n")
+		for _, w := range append(want, "muster decide stay --run tokyo-loss-4", lang.Choice(run.Stay)) {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: no line says %q in:\n%s", lang, w, text)
+			}
+		}
+	}
+	// A lock that a run has left says what is left to do; one whose run was ended in the engine can't.
+	locked := a
+	locked.Systems = []api.ActivationSystem{{Name: "orders", HeldBy: "tokyo-loss-3", HeldKept: true, HeldWhy: "the standby would not start / 待機系を起動できません"}, {Name: "desk", HeldBy: "tokyo-loss-2", HeldOrphaned: true}}
+	for lang, want := range map[i18n.Lang][]string{
+		"en": {"run tokyo-loss-3, which has ended. Left to do: the standby would not start. The start will be refused.", "muster drill release orders", "run tokyo-loss-2, which has ended. The start"},
+		"ja": {"tokyo-loss-3 がロックしたままです。未完了の内容：待機系を起動できません。開始は拒否されます。", "muster drill release orders", "tokyo-loss-2 がロックしたままです。開始は"},
+	} {
+		text := strings.Join((&command{lang: lang}).activation(locked), "\n")
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: no line says %q in:\n%s", lang, w, text)
+			}
 		}
 	}
 	a.Systems[0].HeldAsksHome, a.Systems[0].HeldConfirm, a.Over = false, run.Completion, "tokyo-loss-9"
