@@ -179,7 +179,7 @@ func TestAResponseLetsGoOfWhatTheDisasterKeeps(t *testing.T) {
 			w := newWorld(t)
 			in := ruined(t, w, func(p *plan.Plan) {
 				// A system of which its probe sees nothing.
-				p.Systems = append(p.Systems, plan.System{Name: "billing", Home: "tokyo", Objective: p.Systems[0].Objective,
+				p.Systems = append(p.Systems, plan.System{Name: "billing", Title: plan.Text{EN: "Invoices", JA: "請求"}, Home: "tokyo", Objective: p.Systems[0].Objective,
 					Probes: []plan.Probe{{Name: "billing/invoice", System: "billing", Function: "invoice", Weight: 100, Uses: "probe.world", Vantage: "osaka"}}})
 				if choice == run.InPlace {
 					p.Systems[1].InPlace = "billing-in-place"
@@ -190,6 +190,16 @@ func TestAResponseLetsGoOfWhatTheDisasterKeeps(t *testing.T) {
 			w.run(in)
 			if got := w.state(); got != run.PartlyRecovered {
 				t.Errorf("state = %s, want partly recovered", got)
+			}
+			// Which are not in service is told to everybody, by the names that people know.
+			var told string
+			for _, e := range w.find(run.MessageSent) {
+				if e.Phase == run.Completion {
+					told += string(e.Data)
+				}
+			}
+			if !strings.Contains(told, "not proven to be in service: Invoices.") || !strings.Contains(told, "稼働を確認できていません：請求。") {
+				t.Errorf("people were told %s", told)
 			}
 			if kept := w.find(run.LockKept); len(kept) > 0 || len(w.find(run.LockReleased)) != 2 {
 				t.Errorf("the lock is kept: %+v", kept)
