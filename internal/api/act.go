@@ -242,7 +242,8 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	}
 	l := lang(ctx)
 	if sum.State.Ended() {
-		return nil, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", in.Run), "")
+		return nil, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "実施 %s は終了しています。", in.Run),
+			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", in.Run))
 	}
 	if slices.Contains(p.Absent(in.Run, sum.By), in.Body.By) {
 		return nil, outOfDrill(l, in.Body.By)

@@ -155,6 +155,10 @@ func TestARealResponseByPeopleAlone(t *testing.T) {
 	if p := problem(t, err); p.Status != 409 || p.Code != api.CodeEnded {
 		t.Errorf("an ended run took an answer: %+v", p)
 	}
+	_, err = w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "tanaka"})
+	if p := problem(t, err); p.Status != 409 || p.Code != api.CodeEnded || !strings.Contains(p.WayOut, "muster report "+id) {
+		t.Errorf("an ended run took a step: %+v", p)
+	}
 }
 
 func TestUnknownRunsAreNamedNearly(t *testing.T) {

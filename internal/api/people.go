@@ -204,7 +204,7 @@ func (s *Server) mayBeSaid(ctx context.Context, runID, by, about string) (plan.P
 		return plan.Plan{}, err
 	}
 	if sum.State.Ended() {
-		return plan.Plan{}, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", runID),
+		return plan.Plan{}, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "実施 %s は終了しています。", runID),
 			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", runID))
 	}
 	for _, id := range []string{by, about} {

@@ -123,7 +123,8 @@ func (s *Server) addPhoto(ctx context.Context, runID, by string, body []byte) (P
 		return Photo{}, err
 	}
 	if sum.State.Ended() {
-		return Photo{}, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "%s は終了しています。", runID), "")
+		return Photo{}, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "実施 %s は終了しています。", runID),
+			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", runID))
 	}
 	if a, ok := identity.From(ctx); ok && !a.Console {
 		by = a.Person // who is known says nothing else about themselves

@@ -25,7 +25,7 @@ func (c *command) report() *cobra.Command {
 		Long: c.t(`The report of a run, from the server or, with --store, from a copy of the record store:
 the same record gives the same bytes. Without RUN it is the run in progress, else the one that began last; with --store there must be only one.`,
 			`実施の報告書を表示します。--store を指定すると、サーバーなしで記録のコピーから作成します。
-同じ記録からは同じ報告書ができます。`),
+同じ記録からは同じ報告書ができます。RUN を省略すると、実施中のもの、なければ直近に開始したものが対象です。--store で省略できるのは、記録された実施が一つだけの場合です。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if c.json() && !cmd.Flags().Changed("format") {
