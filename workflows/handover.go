@@ -117,7 +117,7 @@ func (r *response) onStrength(ctx workflow.Context, s Strength) (Done, error) {
 		count.Present[q.Role] = r.present(q.Role)
 	}
 	for _, m := range r.people {
-		if !m.arrivedAt.IsZero() {
+		if m.there() {
 			count.Places[m.place]++
 		}
 	}

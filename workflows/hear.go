@@ -63,10 +63,10 @@ func (r *response) take(ctx workflow.Context, m *member, s plan.Said) {
 		if m.arrivedAt.IsZero() {
 			m.arrivedAt = s.At
 		}
-		m.place = s.Place
+		m.left, m.place = false, s.Place
 		return
 	}
-	m.answer = run.Answer{Safety: s.Safety, CanCome: s.CanCome}
+	r.answers(m, run.Answer{Safety: s.Safety, CanCome: s.CanCome, Online: s.Online})
 	if m.answeredAt.IsZero() {
 		m.answeredAt = s.At
 	}

@@ -80,7 +80,7 @@ func (r *response) decider() *member {
 		}
 		var deputy *member
 		for _, m := range r.people {
-			if m.arrivedAt.IsZero() || !m.answer.Safety.Fit() {
+			if !m.there() || !m.answer.Safety.Fit() {
 				continue
 			}
 			ok, stands := r.holds(m.plan.ID, role)
@@ -108,9 +108,10 @@ func (r *response) quorum() bool {
 	return true
 }
 
-// replaced reports whether whoever stands in for somebody counts in their place: they are not there, or there and hurt.
+// replaced reports whether whoever stands in for somebody counts in their place: they are not there, have left, or are
+// there and hurt.
 func (r *response) replaced(m *member) bool {
-	return m.arrivedAt.IsZero() || r.unfitReplaced && !m.answer.Safety.Fit()
+	return !m.there() || r.unfitReplaced && !m.answer.Safety.Fit()
 }
 
 // present counts those who arrived, can act and hold the role, or stand in for somebody who
@@ -118,7 +119,7 @@ func (r *response) replaced(m *member) bool {
 func (r *response) present(role string) int {
 	n := 0
 	for _, m := range r.people {
-		if m.arrivedAt.IsZero() || !m.answer.Safety.Fit() {
+		if !m.there() || !m.answer.Safety.Fit() {
 			continue
 		}
 		stands := slices.Contains(m.plan.Roles, role)

@@ -18,12 +18,21 @@ type member struct {
 	answeredAt time.Time
 	answer     run.Answer
 	arrivedAt  time.Time
+	left       bool     // came, and said since that they have to go
 	place      string   // where they arrived
 	standsIn   []string // persons whose roles this one fills
 	deputies   bool     // this one's deputies were called
 }
 
 func (r *response) member(id string) *member { return r.byID[id] }
+
+// there reports whether somebody came and has not left since.
+func (m *member) there() bool { return !m.arrivedAt.IsZero() && !m.left }
+
+// answers takes somebody's answer in.
+func (r *response) answers(m *member, a run.Answer) {
+	m.answer, m.left = a, r.leftReplaced && !m.arrivedAt.IsZero() && a.Leaves()
+}
 
 // call calls people, each once. standsIn names the silent person they are called for.
 func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
@@ -73,7 +82,7 @@ func (r *response) onCheckIn(ctx workflow.Context, c CheckIn) (Done, error) {
 
 func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, error) {
 	m := r.member(c.Person)
-	m.answer = run.Answer{Safety: c.Safety, CanCome: c.CanCome, Online: c.Online, ComesAt: c.ComesAt}
+	r.answers(m, run.Answer{Safety: c.Safety, CanCome: c.CanCome, Online: c.Online, ComesAt: c.ComesAt})
 	if m.answeredAt.IsZero() {
 		m.answeredAt = workflow.Now(ctx)
 	}
@@ -98,6 +107,7 @@ func (r *response) arrive(ctx workflow.Context, a Arrive, by string) (Done, erro
 	if m.arrivedAt.IsZero() {
 		m.arrivedAt = workflow.Now(ctx)
 	}
+	m.left = false
 	place := a.Place
 	if place == "" {
 		place = r.placeFor(m)
@@ -193,7 +203,7 @@ func (r *response) somebodyIn(role string, not ...string) *member {
 		if ok, _ := r.holds(m.plan.ID, role); !ok && role != "" || slices.Contains(not, m.plan.ID) {
 			continue
 		}
-		if !m.arrivedAt.IsZero() {
+		if m.there() {
 			return m
 		}
 		if answered == nil && !m.answeredAt.IsZero() {

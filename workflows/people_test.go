@@ -138,6 +138,32 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 			}
 		})
 	}
+	for version, leads := range map[workflow.Version]bool{1: true, workflow.DefaultVersion: false} {
+		t.Run(fmt.Sprintf("they came and have to go, in version %d", version), func(t *testing.T) {
+			w := newWorld(t)
+			w.env.OnGetVersion("left-replaced", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+			var gone, back error
+			w.atEvent(run.PersonCalled, "", func() {
+				w.say(true, safe("sato"), here("sato"), safe("tanaka"), plan.Said{Person: "sato", Safety: run.Safe})
+			})
+			w.atEvent(run.PersonStandsIn, "", func() {
+				w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "annex", Reason: "closer"}, &gone)
+				w.say(true, here("tanaka"))
+			})
+			w.atEvent(run.QuorumMissed, "", func() {
+				w.say(true, here("sato"))
+				w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "online", Reason: "closer"}, &back)
+			})
+			w.run(called(t, ranked))
+			missed := w.find(run.QuorumMissed)
+			if leads != (gone == nil) || leads != (len(missed) == 1) {
+				t.Errorf("the deputy of who has left is refused: %v; missed: %+v; from version 1 on they lead, and who has left does not count", gone, missed)
+			}
+			if leads && !said(back, "does not hold it") {
+				t.Errorf("the deputy of who came back: %v", back)
+			}
+		})
+	}
 	t.Run("a light wound keeps nobody away", func(t *testing.T) {
 		w := newWorld(t)
 		w.atEvent(run.PersonCalled, "", func() {

@@ -282,6 +282,8 @@ const (
 	changeHomeInOrder = "home-in-order"
 	// changeUnfitReplaced: who stands in for somebody counts and may act also where that one came and is hurt.
 	changeUnfitReplaced = "unfit-replaced"
+	// changeLeftReplaced: who came and says that they have to go is not there, and who stands in for them counts and may act.
+	changeLeftReplaced = "left-replaced"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

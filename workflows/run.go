@@ -67,6 +67,7 @@ type response struct {
 	approvalOver  bool             // the recovery is approved, or takes no approval, and waits for nothing more
 	revisable     bool             // see changeRevisedWhileHeld
 	unfitReplaced bool             // see changeUnfitReplaced
+	leftReplaced  bool             // see changeLeftReplaced
 	askedSeq      int64            // of the event that asks for the approval now
 	ask           run.Ask          // whose it is
 	homeOpen      bool             // whether to return may still be decided otherwise
@@ -179,6 +180,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	}
 	r.hears = workflow.GetVersion(ctx, changeHears, workflow.DefaultVersion, 1) == 1
 	r.unfitReplaced = workflow.GetVersion(ctx, changeUnfitReplaced, workflow.DefaultVersion, 1) == 1
+	r.leftReplaced = workflow.GetVersion(ctx, changeLeftReplaced, workflow.DefaultVersion, 1) == 1
 	r.listenToPeople(r.work)
 	if err := r.listen(ctx); err != nil {
 		return Summary{}, err

@@ -94,7 +94,7 @@ func (r *response) reportSituation(ctx workflow.Context, trigger, by string, via
 	}
 	present := 0
 	for _, m := range r.people {
-		if !m.arrivedAt.IsZero() {
+		if m.there() {
 			present++
 		}
 	}

@@ -36,7 +36,7 @@ func (d Deps) Heard(ctx context.Context, q plan.HeardRequest) (plan.Heard, error
 			if err := e.Decode(&a); err != nil {
 				return plan.Heard{}, err
 			}
-			said.Safety, said.CanCome = a.Safety, a.CanCome
+			said.Safety, said.CanCome, said.Online = a.Safety, a.CanCome, a.Online
 		case run.PersonArrived:
 			var a run.Arrival
 			if err := e.Decode(&a); err != nil {

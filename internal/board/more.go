@@ -181,7 +181,7 @@ func (b *Board) showDo(v *visit) error {
 	}
 	for _, came := range []bool{true, false} { // who is here comes first
 		for _, x := range p.People {
-			if (x.ArrivedAt != nil) == came && x.Safety.Fit() && (came || x.Called && x.CanCome) && len(view.Here) < mostChoices {
+			if (x.ArrivedAt != nil && !x.Left) == came && x.Safety.Fit() && (came || x.Called && x.CanCome) && len(view.Here) < mostChoices {
 				view.Here = append(view.Here, choice{x.ID, either(x.Name.In(string(l)), x.ID)})
 			}
 		}

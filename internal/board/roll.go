@@ -24,6 +24,7 @@ type personView struct {
 	CanCome    bool
 	AnsweredAt *time.Time // the first answer
 	ArrivedAt  *time.Time
+	Left       bool // came, and said since that they have to go
 	Place      string
 }
 
@@ -32,7 +33,7 @@ func rollOf(people []progress.Person) []personView {
 	out := make([]personView, 0, len(people))
 	for _, p := range people {
 		v := personView{ID: p.ID, Name: p.Name, Section: p.Section, Roles: p.Roles, Called: p.State != progress.NotCalled && p.State != progress.OutOfDrill,
-			Absent: p.State == progress.OutOfDrill, DeputyFor: p.StandsIn, Reminded: p.Reminded, Unreached: p.Unreached, ArrivedAt: p.ArrivedAt, Place: p.Place}
+			Absent: p.State == progress.OutOfDrill, DeputyFor: p.StandsIn, Reminded: p.Reminded, Unreached: p.Unreached, ArrivedAt: p.ArrivedAt, Left: p.Left, Place: p.Place}
 		if p.Last != nil {
 			v.Safety, v.CanCome, v.AnsweredAt = p.Last.Safety, p.Last.CanCome, &p.First.At
 		}

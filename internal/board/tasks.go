@@ -172,13 +172,13 @@ func may(p picture, w progress.Waiting, person string) bool {
 }
 
 // stands reports whether a person holds a role or is the deputy of somebody who does and is
-// not there, or is there and hurt.
+// not there, has left, or is there and hurt.
 func stands(p picture, me plan.Person, role string) bool {
 	if slices.Contains(me.Roles, role) {
 		return true
 	}
 	for _, holder := range p.Plan.Estate.InRole(role) {
-		here := slices.ContainsFunc(p.People, func(v personView) bool { return v.ID == holder.ID && v.ArrivedAt != nil && v.Safety.Fit() })
+		here := slices.ContainsFunc(p.People, func(v personView) bool { return v.ID == holder.ID && v.ArrivedAt != nil && !v.Left && v.Safety.Fit() })
 		if !here && slices.Contains(holder.Deputies, me.ID) {
 			return true
 		}

@@ -15,6 +15,7 @@ type roster struct {
 	absent   map[string]bool
 	arrived  map[string]bool
 	unfit    map[string]bool
+	left     map[string]bool     // came, and said since that they have to go
 	standsIn map[string][]string // by whom they stand in for
 	waits    map[string]run.Wait // of steps, by writer and step
 	approval run.Ask             // the one that is asked for
@@ -23,7 +24,7 @@ type roster struct {
 }
 
 func newRoster(p plan.Plan) roster {
-	return roster{now: p, absent: map[string]bool{}, arrived: map[string]bool{}, unfit: map[string]bool{}, standsIn: map[string][]string{}, waits: map[string]run.Wait{}, approved: map[string]bool{}}
+	return roster{now: p, absent: map[string]bool{}, arrived: map[string]bool{}, unfit: map[string]bool{}, left: map[string]bool{}, standsIn: map[string][]string{}, waits: map[string]run.Wait{}, approved: map[string]bool{}}
 }
 
 func (r *roster) apply(e run.Event) {
@@ -31,11 +32,11 @@ func (r *roster) apply(e run.Event) {
 	case run.PersonAbsent:
 		r.absent[e.Person] = true
 	case run.PersonArrived:
-		r.arrived[e.Person] = true
+		r.arrived[e.Person], r.left[e.Person] = true, false
 	case run.PersonAnswered:
 		var a run.Answer
 		_ = e.Decode(&a)
-		r.unfit[e.Person] = !a.Safety.Fit()
+		r.unfit[e.Person], r.left[e.Person] = !a.Safety.Fit(), r.arrived[e.Person] && a.Leaves()
 	case run.PersonStandsIn:
 		var s run.StandIn
 		_ = e.Decode(&s)
@@ -88,7 +89,7 @@ func (r *roster) approvers(e run.Event, by string) []string {
 	var ask run.Ask
 	_ = e.Decode(&ask)
 	q := plan.Eyes{Not: append([]string{by}, ask.Not...), Decided: ask.Decided,
-		Away: func(id string) bool { return !r.arrived[id] || r.unfit[id] },
+		Away: func(id string) bool { return !r.arrived[id] || r.left[id] || r.unfit[id] },
 		Out:  func(id string) bool { return r.absent[id] || r.unfit[id] }}
 	if e.Phase == run.Failback && ask.Need > 0 { // who asked for the recovery may approve the return
 		q.Not = ask.Not

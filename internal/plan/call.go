@@ -201,6 +201,7 @@ type Said struct {
 	By      string     `json:"b,omitempty"` // somebody else who entered it
 	Safety  run.Safety `json:"s,omitempty"` // of an answer
 	CanCome bool       `json:"c,omitempty"`
+	Online  bool       `json:"o,omitempty"`
 	Arrived bool       `json:"a,omitempty"` // an arrival, not an answer
 	Place   string     `json:"l,omitempty"`
 	At      time.Time  `json:"t"`

@@ -20,6 +20,7 @@ type person struct {
 	answers   int
 	private   string // writer of the newest answer with a private part
 	arrivedAt *time.Time
+	left      bool // came, and said since that they have to go
 	arrival   run.Arrival
 	place     string // where they were called to
 	reached   bool   // by a channel, once
@@ -110,12 +111,13 @@ func (t *Tracker) person(e run.Event) {
 		if p.answers++; p.first == nil {
 			p.first = &said
 		}
-		p.last = said
+		p.last, p.left = said, p.arrivedAt != nil && a.Leaves()
 		if a.Private {
 			p.private = e.Writer
 		}
 	case run.PersonArrived:
 		_ = e.Decode(&p.arrival)
+		p.left = false
 		if p.arrivedAt == nil {
 			p.arrivedAt = &at
 		}
@@ -192,7 +194,7 @@ func (c *People) note(a Answered) {
 }
 
 // present counts those who arrived, can act and hold the role, or stand in for somebody who
-// does and is not there, or is there and hurt.
+// does and is not there, has left, or is there and hurt.
 func (t *Tracker) present(role string) int {
 	holders := map[string]bool{}
 	for _, p := range t.plan.Estate.InRole(role) {
@@ -200,12 +202,12 @@ func (t *Tracker) present(role string) int {
 	}
 	n := 0
 	for id, p := range t.people {
-		if p.arrivedAt == nil || !p.last.Safety.Fit() {
+		if !p.acts() {
 			continue
 		}
 		stands := slices.ContainsFunc(p.standsIn, func(absent string) bool {
 			who := t.people[absent]
-			return holders[absent] && (who == nil || who.arrivedAt == nil || !who.last.Safety.Fit())
+			return holders[absent] && !who.acts()
 		})
 		if holders[id] || stands {
 			n++
@@ -213,6 +215,9 @@ func (t *Tracker) present(role string) int {
 	}
 	return n
 }
+
+// acts reports whether somebody is there and can act.
+func (p *person) acts() bool { return p != nil && p.arrivedAt != nil && !p.left && p.last.Safety.Fit() }
 
 // States of a person in a run, from the first to the last.
 const (
@@ -245,6 +250,7 @@ type Person struct {
 	// apart; "" is none.
 	Private   string     `json:"-"`
 	ArrivedAt *time.Time `json:"arrived_at,omitempty"`
+	Left      bool       `json:"-"` // came, and said since that they have to go
 	Place     string     `json:"place,omitempty"`
 	Online    bool       `json:"online,omitempty"` // arrived online
 }
@@ -276,7 +282,7 @@ func (t *Tracker) Roll() []Person {
 				x.First, x.Last = &first, &last
 			}
 			x.Unreached = p.failed && !p.reached
-			x.ArrivedAt, x.Place, x.Online = p.arrivedAt, p.arrival.Place, p.arrival.Online
+			x.ArrivedAt, x.Left, x.Place, x.Online = p.arrivedAt, p.left, p.arrival.Place, p.arrival.Online
 		}
 		out = append(out, x)
 	}

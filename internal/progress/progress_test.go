@@ -298,7 +298,7 @@ func TestPeopleAndProbesContradictEachOther(t *testing.T) {
 	}
 }
 
-// In the place of a commander who came and is hurt the deputy is waited for, and counts.
+// In the place of a commander who came and is hurt, or had to go, the deputy is waited for, and counts, until that one is back.
 func TestTheDeputyOfWhoCameAndIsHurtIsWaitedFor(t *testing.T) {
 	p := testPlan()
 	p.Scenario.Decision.By = "commander"
@@ -309,8 +309,12 @@ func TestTheDeputyOfWhoCameAndIsHurtIsWaitedFor(t *testing.T) {
 		run.Event{At: at(3), Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: "orders", Data: run.Encode(run.DecisionAsk{Question: "where", Role: "commander"})},
 		run.Event{At: at(4), Kind: run.PersonStandsIn, Person: "suzuki", Data: run.Encode(run.StandIn{For: "sato", Why: run.WhyHurt})},
 		run.Event{At: at(5), Kind: run.PersonArrived, Person: "suzuki"},
-		run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.BadlyHurt})})
-	for n, want := range map[int][]string{len(events) - 1: {"sato"}, len(events): {"suzuki", "sato"}} {
+		run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.BadlyHurt})},
+		run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.LightlyHurt})},
+		run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.Safe})},
+		run.Event{At: at(6), Kind: run.PersonArrived, Person: "sato"})
+	instead := []string{"suzuki", "sato"}
+	for n, want := range map[int][]string{len(events) - 4: {"sato"}, len(events) - 3: instead, len(events) - 2: {"sato"}, len(events) - 1: instead, len(events): {"sato"}} {
 		o := Of(p, events[:n], at(7))
 		var people []string
 		for _, w := range o.Waiting {

@@ -257,7 +257,7 @@ func (t *Tracker) closers() (role string, people []string) {
 // it said so asks everybody but who started the run.
 func (t *Tracker) approvers(a *asked) []string {
 	eyes := plan.Eyes{Not: append([]string{t.view.By}, a.second.Not...), Decided: a.second.Decided,
-		Away: func(id string) bool { p := t.people[id]; return p == nil || p.arrivedAt == nil || !p.last.Safety.Fit() },
+		Away: func(id string) bool { return !t.people[id].acts() },
 		Out: func(id string) bool {
 			p := t.people[id]
 			return p != nil && (p.absent || p.first != nil && !p.last.Safety.Fit())
@@ -283,28 +283,28 @@ func (t *Tracker) musterSite() string {
 	return ""
 }
 
-// deciders are those who hold a role. Before one who is hurt come those who stand in for them and can act; the hurt one may
-// act all the same.
+// deciders are those who hold a role. Before one who is hurt or has left come those who stand in for them and can act; that one
+// may act all the same.
 func (t *Tracker) deciders(role string) (people []string) {
 	add := func(id string) {
 		if !slices.Contains(people, id) {
 			people = append(people, id)
 		}
 	}
-	var hurt []string
+	var gone []string
 	for _, holder := range t.plan.Estate.InRole(role) {
-		if p := t.people[holder.ID]; p == nil || p.first == nil || p.last.Safety.Fit() {
+		if p := t.people[holder.ID]; p == nil || p.first == nil || p.last.Safety.Fit() && !p.left {
 			add(holder.ID)
 			continue
 		}
-		hurt = append(hurt, holder.ID)
+		gone = append(gone, holder.ID)
 		for _, id := range t.ids() {
 			if p := t.people[id]; slices.Contains(p.standsIn, holder.ID) && p.last.Safety.Fit() {
 				add(id)
 			}
 		}
 	}
-	for _, id := range hurt {
+	for _, id := range gone {
 		add(id)
 	}
 	return people

@@ -31,6 +31,10 @@ func (s Safety) Fit() bool { return s != Injured && s != BadlyHurt && s != Unwel
 // whoever is hurt, ill or in isolation only when they say so themselves.
 func (s Safety) Comes() bool { return !s.Hurt() && s != InIsolation }
 
+// Leaves reports whether somebody who has come says by this answer that they have to go, safe as they are. Who says no more than that
+// they are hurt, ill or in isolation has not said so.
+func (a Answer) Leaves() bool { return !a.CanCome && !a.Online && a.Safety.Comes() }
+
 // Family is the state of somebody's family. It is private.
 type Family string
 
