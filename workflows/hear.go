@@ -79,10 +79,13 @@ func (r *response) deputiesByAnswer(ctx workflow.Context, m *member) {
 	case !r.hears:
 	case !m.answer.Safety.Fit():
 		r.callDeputies(ctx, m, run.WhyHurt)
-	case !m.answer.CanCome:
+	case !m.answer.CanCome && !r.spared(m):
 		r.callDeputies(ctx, m, run.WhyCannotCome)
 	}
 }
+
+// spared reports whether somebody's deputies are left alone, whatever they have not answered, or not well: that one is there.
+func (r *response) spared(m *member) bool { return r.sparesDeputies && m.there() }
 
 // callDeputies has the deputies of somebody stand in, once.
 func (r *response) callDeputies(ctx workflow.Context, m *member, why string) {

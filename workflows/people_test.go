@@ -164,6 +164,26 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 			}
 		})
 	}
+	for version, want := range map[workflow.Version][]string{1: nil, workflow.DefaultVersion: {"suzuki for sato: "}} {
+		for why, said := range map[string][]plan.Said{
+			run.WhySilent:     {here("sato")},
+			run.WhyCannotCome: {here("sato"), {Person: "sato", Safety: run.LightlyHurt}},
+		} {
+			t.Run(fmt.Sprintf("not of who is there, %s, in version %d", why, version), func(t *testing.T) {
+				w := newWorld(t)
+				w.env.OnGetVersion("spares-deputies", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+				w.atEvent(run.PersonCalled, "", func() { w.say(true, said...) })
+				w.run(called(t, nil))
+				got := w.standIns()
+				if len(got) != len(want) || len(got) > 0 && got[0] != want[0]+why {
+					t.Errorf("stand-ins: %v", got)
+				}
+				if reminded := slices.ContainsFunc(w.find(run.PersonReminded), func(e run.Event) bool { return e.Person == "sato" }); reminded != (why == run.WhySilent) {
+					t.Errorf("reminded: %t", reminded)
+				}
+			})
+		}
+	}
 	t.Run("a light wound keeps nobody away", func(t *testing.T) {
 		w := newWorld(t)
 		w.atEvent(run.PersonCalled, "", func() {

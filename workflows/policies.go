@@ -284,6 +284,8 @@ const (
 	changeUnfitReplaced = "unfit-replaced"
 	// changeLeftReplaced: who came and says that they have to go is not there, and who stands in for them counts and may act.
 	changeLeftReplaced = "left-replaced"
+	// changeSparesDeputies: nobody's deputies are called who is there, silent or lightly hurt.
+	changeSparesDeputies = "spares-deputies"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

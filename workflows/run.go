@@ -62,46 +62,47 @@ type response struct {
 	fourEyes    bool     // see askConfirmation
 	confirmedBy string   // who confirmed the activation
 
-	activationSeq int64 // of the event that asked for its confirmation
-	approvalAsked bool
-	approvalOver  bool             // the recovery is approved, or takes no approval, and waits for nothing more
-	revisable     bool             // see changeRevisedWhileHeld
-	unfitReplaced bool             // see changeUnfitReplaced
-	leftReplaced  bool             // see changeLeftReplaced
-	askedSeq      int64            // of the event that asks for the approval now
-	ask           run.Ask          // whose it is
-	homeOpen      bool             // whether to return may still be decided otherwise
-	home          workflow.Context // of the way home, which an abort cancels in a response
-	stopHome      workflow.CancelFunc
-	homeAborted   bool            // by an abort that came on it
-	stopping      bool            // an abort is on its way to the record, and has stopped nothing yet
-	refusesLate   bool            // see over
-	lateBegins    int             // how often that was asked
-	wantedBy      string          // who asked first for the next response
-	gaveUp        map[string]bool // who handed a role of theirs on
-	brokenGlass   bool
-	noes          []no     // see Refuse
-	deputies      []string // who may decide instead, since who should has not
-	consulting    []string // consultations that have begun and not ended
-	past          []plan.Timing
-	situations    int             // reports sent
-	toSign        []string        // who is asked for a record
-	signed        map[string]bool // who has nothing more to add
-	weighsIntact  bool            // a system that is whole is told apart in decisions
-	standsDown    bool            // see changeStandsDown
-	systems       []*system
-	forecast      workflow.Future // []plan.Timing of past runs
-	chances       workflow.Future // []plan.Chance; nil: not asked for
-	injected      []workedStep    // injects with an undo that were begun
-	injecting     int             // injects that were released and go on
-	allReleased   bool            // no more injects are released
-	watches       []*watch
-	probing       workflow.Context // of the probes
-	watching      workflow.CancelFunc
-	executing     []workflow.ChildWorkflowFuture
-	told          map[workflow.ChildWorkflowFuture]bool // whether it is held, as each of them was told last
-	telling       bool                                  // somebody is
-	openTasks     int                                   // phases that run beside the story
+	activationSeq  int64 // of the event that asked for its confirmation
+	approvalAsked  bool
+	approvalOver   bool             // the recovery is approved, or takes no approval, and waits for nothing more
+	revisable      bool             // see changeRevisedWhileHeld
+	unfitReplaced  bool             // see changeUnfitReplaced
+	leftReplaced   bool             // see changeLeftReplaced
+	sparesDeputies bool             // see changeSparesDeputies
+	askedSeq       int64            // of the event that asks for the approval now
+	ask            run.Ask          // whose it is
+	homeOpen       bool             // whether to return may still be decided otherwise
+	home           workflow.Context // of the way home, which an abort cancels in a response
+	stopHome       workflow.CancelFunc
+	homeAborted    bool            // by an abort that came on it
+	stopping       bool            // an abort is on its way to the record, and has stopped nothing yet
+	refusesLate    bool            // see over
+	lateBegins     int             // how often that was asked
+	wantedBy       string          // who asked first for the next response
+	gaveUp         map[string]bool // who handed a role of theirs on
+	brokenGlass    bool
+	noes           []no     // see Refuse
+	deputies       []string // who may decide instead, since who should has not
+	consulting     []string // consultations that have begun and not ended
+	past           []plan.Timing
+	situations     int             // reports sent
+	toSign         []string        // who is asked for a record
+	signed         map[string]bool // who has nothing more to add
+	weighsIntact   bool            // a system that is whole is told apart in decisions
+	standsDown     bool            // see changeStandsDown
+	systems        []*system
+	forecast       workflow.Future // []plan.Timing of past runs
+	chances        workflow.Future // []plan.Chance; nil: not asked for
+	injected       []workedStep    // injects with an undo that were begun
+	injecting      int             // injects that were released and go on
+	allReleased    bool            // no more injects are released
+	watches        []*watch
+	probing        workflow.Context // of the probes
+	watching       workflow.CancelFunc
+	executing      []workflow.ChildWorkflowFuture
+	told           map[workflow.ChildWorkflowFuture]bool // whether it is held, as each of them was told last
+	telling        bool                                  // somebody is
+	openTasks      int                                   // phases that run beside the story
 }
 
 // system is a system of the plan as the run sees it.
@@ -181,6 +182,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.hears = workflow.GetVersion(ctx, changeHears, workflow.DefaultVersion, 1) == 1
 	r.unfitReplaced = workflow.GetVersion(ctx, changeUnfitReplaced, workflow.DefaultVersion, 1) == 1
 	r.leftReplaced = workflow.GetVersion(ctx, changeLeftReplaced, workflow.DefaultVersion, 1) == 1
+	r.sparesDeputies = workflow.GetVersion(ctx, changeSparesDeputies, workflow.DefaultVersion, 1) == 1
 	r.listenToPeople(r.work)
 	if err := r.listen(ctx); err != nil {
 		return Summary{}, err

@@ -35,7 +35,9 @@ func (r *response) checkSafety(ctx workflow.Context) (run.Outcome, string) {
 		}
 		for _, m := range r.silent() {
 			r.log.add(ctx, run.Event{Kind: run.PersonReminded, Phase: run.SafetyCheck, Person: m.plan.ID, By: run.Engine})
-			r.callDeputies(ctx, m, run.WhySilent)
+			if !r.spared(m) {
+				r.callDeputies(ctx, m, run.WhySilent)
+			}
 		}
 	}
 	if silent := r.silent(); len(silent) > 0 {
