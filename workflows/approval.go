@@ -141,7 +141,10 @@ func (r *response) mayApprove(a Approve) error {
 	if r.forActivation(a) {
 		return r.mayConfirmActivation(a)
 	}
-	if slices.Contains(r.approvals, a.By) && r.approvalAsked && (a.Asked == 0 || a.Asked == r.askedSeq) {
+	if slices.Contains(r.approvals, a.By) && !a.BreakGlass && r.approvalAsked && (a.Asked == 0 || a.Asked == r.askedSeq) {
+		if !r.anotherCould() {
+			return refuse("%s has approved already, and nobody is left who could approve besides; --break-glass with a reason goes on alone", "%s はすでに承認しており、ほかに承認できる人がいません。単独で進めるには、理由を付けて --break-glass を使ってください", a.By)
+		}
 		return refuse("%s has approved already", "%s はすでに承認しています", a.By)
 	}
 	if err := r.toApprove(a); err != nil {
@@ -158,6 +161,13 @@ func (r *response) mayApprove(a Approve) error {
 		return err
 	}
 	return r.oneHand(hand{a.By, a.Issuers}, r.handsBefore())
+}
+
+// anotherCould reports whether anybody could approve besides those who have.
+func (r *response) anotherCould() bool {
+	return slices.ContainsFunc(r.people, func(m *member) bool {
+		return !slices.Contains(r.approvals, m.plan.ID) && !r.unfit(m.plan.ID) && r.mayApproveFor(m.plan.ID) == nil
+	})
 }
 
 // toApprove refuses an answer to what does not wait for one.
@@ -231,7 +241,10 @@ func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
 }
 
 func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, error) {
-	r.approvals, r.yeses = append(r.approvals, a.By), append(r.yeses, hand{a.By, a.Issuers})
+	if !slices.Contains(r.approvals, a.By) { // else by break-glass, who has said yes as one of several
+		r.approvals = append(r.approvals, a.By)
+	}
+	r.yeses = append(r.yeses, hand{a.By, a.Issuers})
 	if a.BreakGlass {
 		r.brokenGlass = true
 		r.tellOfGlass(ctx, r.alone(a.By, a.Issuers), both("approved alone", "単独で承認"), a.Reason)

@@ -147,6 +147,28 @@ func TestApprovalOfWhatNoLongerWaitsSaysSo(t *testing.T) {
 	}
 }
 
+// Where two have to approve and one alone is left, that one goes on by break-glass, and is told so.
+func TestTheOnlyApproverLeftBreaksGlass(t *testing.T) {
+	w := newWorld(t)
+	in := real(t, w, func(p *plan.Plan) { p.Scenario.Approvals = 2 })
+	var twice, glass error
+	w.on(run.ApprovalAsked, run.RecoveryDecision, func(run.Event) {
+		w.approve("yamada", nil)
+		w.approve("yamada", &twice)
+		w.update(theRun, workflows.UpdateApprove, workflows.Approve{By: "yamada", BreakGlass: true, Reason: "nobody else is left"}, &glass)
+		if glass != nil {
+			abort(w)()
+		}
+	})
+	w.run(in)
+	if !said(twice, "nobody is left who could approve") || !said(twice, "ほかに承認できる人がいません") || glass != nil {
+		t.Errorf("a second time: %v; by break-glass: %v", twice, glass)
+	}
+	if got := w.find(run.ApprovalGiven); len(got) != 2 || len(w.find(run.RecoveryOrdered)) != 1 {
+		t.Errorf("approved by %+v", got)
+	}
+}
+
 // Of two people who decide at once one wins, and the other is told what was decided.
 func TestTwoDecisionsAtOnce(t *testing.T) {
 	w := newWorld(t)

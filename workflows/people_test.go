@@ -142,6 +142,7 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("they came and have to go, in version %d", version), func(t *testing.T) {
 			w := newWorld(t)
 			w.env.OnGetVersion("left-replaced", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+			w.env.OnGetVersion("spares-deputies", workflow.DefaultVersion, workflow.Version(1)).Return(version)
 			var gone, back error
 			w.atEvent(run.PersonCalled, "", func() {
 				w.say(true, safe("sato"), here("sato"), safe("tanaka"), plan.Said{Person: "sato", Safety: run.Safe})
@@ -152,7 +153,9 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 			})
 			w.atEvent(run.QuorumMissed, "", func() {
 				w.say(true, here("sato"))
-				w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "online", Reason: "closer"}, &back)
+				w.env.RegisterDelayedCallback(func() {
+					w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "online", Reason: "closer"}, &back)
+				}, time.Second)
 			})
 			w.run(called(t, ranked))
 			missed := w.find(run.QuorumMissed)
