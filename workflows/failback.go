@@ -167,6 +167,7 @@ func (s *system) title() plan.Text {
 // policy. In a response the home site may be a ruin: there a person says when, or that
 // it stays, however long that takes.
 func (r *response) chooseHome(ctx workflow.Context, away []*system) {
+	called := false
 	for _, s := range away {
 		if r.homeAborted {
 			return
@@ -190,8 +191,24 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 				_, _ = r.decide(ctx, s, Decide{Choice: policy, Reason: textPolicy}, run.Simulated(m.plan.ID), asked)
 			}
 		})
-		_ = workflow.Await(ctx, func() bool { return s.homeChoice != "" || r.homeAborted })
+		settled := func() bool { return s.homeChoice != "" || r.homeAborted }
+		// Whoever should decide may be asleep: the deputies may too, once they were asked about this way home.
+		if after := deputyAfter(r.plan.Scenario.Decision); !called && after > 0 && workflow.GetVersion(ctx, changeDeputiesHome, workflow.DefaultVersion, 1) == 1 {
+			if ok, _ := workflow.AwaitWithTimeout(ctx, after, settled); !ok && ctx.Err() == nil {
+				called = true
+				r.askDeputies(ctx, after)
+			}
+		}
+		_ = workflow.Await(ctx, settled)
 	}
+}
+
+// deputyAfter is how long who decides has before their deputies may: what the plan says, else half of the time.
+func deputyAfter(rule plan.DecisionRule) time.Duration {
+	if rule.DeputyAfter > 0 {
+		return rule.DeputyAfter.Std()
+	}
+	return rule.Within.Std() / 2
 }
 
 // bringHome runs a system's failback runbook and proves that service held and that one

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -333,5 +334,34 @@ func TestAHeldRecoveryThatIsAbortedIsNotLetGo(t *testing.T) {
 	}
 	if !reflect.DeepEqual(words.told, []any{true}) {
 		t.Errorf("the runbook was told %v, want only that it is held", words.told)
+	}
+}
+
+// Who should decide on the return, and is asleep, holds it up no longer than the recovery: their deputies are asked.
+func TestDeputiesDecideOnTheReturn(t *testing.T) {
+	for version, decider := range map[workflow.Version]string{1: "suzuki", workflow.DefaultVersion: "sato"} {
+		w := newWorld(t)
+		w.env.OnGetVersion("deputy-decides-home", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+		in := real(t, w, func(p *plan.Plan) { p.Scenario.Failback = run.PolicyReturn })
+		w.on(run.ApprovalAsked, run.RecoveryDecision, func(run.Event) { w.approve("yamada", nil) })
+		decide := func(by string) func() {
+			return func() {
+				w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: by, Choice: run.Stay, Reason: "Tokyo is a ruin"}, nil)
+			}
+		}
+		w.on(run.DeputiesAsked, run.Failback, func(run.Event) { decide("suzuki")() })
+		w.on(run.DecisionAsked, run.Failback, func(run.Event) {
+			if version != 1 {
+				w.env.RegisterDelayedCallback(decide("sato"), time.Hour)
+			}
+		})
+		w.run(in)
+		made := w.find(run.DecisionMade)
+		if last := made[len(made)-1]; last.Phase != run.Failback || last.By != decider {
+			t.Errorf("version %d: decided by %s in %s, want %s", version, last.By, last.Phase, decider)
+		}
+		if n := len(w.told("has decided on the return for 5 min")); (n == 1) != (version == 1) {
+			t.Errorf("version %d: told %d times that the return is theirs to decide", version, n)
+		}
 	}
 }

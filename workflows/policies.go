@@ -286,6 +286,8 @@ const (
 	changeLeftReplaced = "left-replaced"
 	// changeSparesDeputies: nobody's deputies are called who is there, silent or lightly hurt.
 	changeSparesDeputies = "spares-deputies"
+	// changeDeputiesHome: deputies may decide on the way home too, when nobody has for long.
+	changeDeputiesHome = "deputy-decides-home"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

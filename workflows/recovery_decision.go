@@ -42,11 +42,7 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	}
 	decided := func() bool { return !slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == "" }) }
 	left := rule.Within.Std()
-	after := rule.DeputyAfter.Std()
-	if after == 0 {
-		after = left / 2
-	}
-	if after < left && workflow.GetVersion(ctx, changeDeputies, workflow.DefaultVersion, 1) == 1 {
+	if after := deputyAfter(rule); after < left && workflow.GetVersion(ctx, changeDeputies, workflow.DefaultVersion, 1) == 1 {
 		left -= after
 		if ok, _ := workflow.AwaitWithTimeout(ctx, after, decided); !ok && ctx.Err() == nil {
 			r.askDeputies(ctx, after)

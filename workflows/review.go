@@ -40,8 +40,12 @@ func (r *response) askDeputies(ctx workflow.Context, after time.Duration) {
 		return
 	}
 	r.log.add(ctx, run.Event{Kind: run.DeputiesAsked, Phase: r.phase, By: run.Engine, Data: run.Encode(run.Deputies{People: r.deputies, AfterS: after.Seconds()})})
-	r.tell(ctx, r.deputies, fmt.Sprintf("Nobody with the role %s has decided on the recovery for %s. You may decide as deputy.", role, spoken(after).EN),
-		fmt.Sprintf("復旧方針の決定が %s の間行われていません。代行者として決定できます（役割：%s）。", spoken(after).JA, role))
+	what := plan.Text{EN: "the recovery", JA: "復旧方針"}
+	if r.phase == run.Failback {
+		what = plan.Text{EN: "the return", JA: "切戻し"}
+	}
+	r.tell(ctx, r.deputies, fmt.Sprintf("Nobody with the role %s has decided on %s for %s. You may decide as deputy.", role, what.EN, spoken(after).EN),
+		fmt.Sprintf("%sの決定が %s の間行われていません。代行者として決定できます（役割：%s）。", what.JA, spoken(after).JA, role))
 }
 
 // signalForecast carries Slipped from Execute to Run.

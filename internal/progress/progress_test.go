@@ -328,6 +328,19 @@ func TestTheDeputyOfWhoCameAndIsHurtIsWaitedFor(t *testing.T) {
 	}
 }
 
+// Deputies who were asked are waited for with the decision, on the way home too.
+func TestDeputiesWhoWereAskedAreWaitedFor(t *testing.T) {
+	p := testPlan()
+	for _, phase := range []run.Phase{run.RecoveryDecision, run.Failback} {
+		o := Of(p, story(started(),
+			run.Event{At: at(3), Kind: run.DecisionAsked, Phase: phase, System: "orders", Data: run.Encode(run.DecisionAsk{Question: "where", Role: "commander"})},
+			run.Event{At: at(4), Kind: run.DeputiesAsked, Phase: phase, Data: run.Encode(run.Deputies{People: []string{"suzuki"}})}), at(5))
+		if n := len(o.Waiting); n == 0 || !slices.Contains(o.Waiting[n-1].People, "suzuki") {
+			t.Errorf("%s: waits for %+v", phase, o.Waiting)
+		}
+	}
+}
+
 // An abort takes back what was asked, but not whether a system returns home: that is still to be answered.
 func TestAnAbortedRunAsksForNothingOfBefore(t *testing.T) {
 	p := testPlan()

@@ -332,7 +332,7 @@ func (t *Tracker) decisions() []Waiting {
 		}
 		w.People = t.deciders(a.ask.Role)
 		for _, id := range t.deputies {
-			if a.phase != run.Failback && !slices.Contains(w.People, id) {
+			if !slices.Contains(w.People, id) {
 				w.People = append(w.People, id)
 			}
 		}
