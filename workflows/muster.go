@@ -19,6 +19,9 @@ func (r *response) muster(ctx workflow.Context) (run.Outcome, string) {
 		return run.Passed, both("no quorum is asked for", "必要人数の定めがない")
 	}
 	r.catchUp(ctx)
+	over := false
+	defer func() { over = true }()
+	r.remindBeside(ctx, func() bool { return over })
 	complete, _ := workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Muster.Std(), r.quorum)
 	if !complete && ctx.Err() == nil {
 		r.catchUp(ctx)

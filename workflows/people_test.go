@@ -99,6 +99,29 @@ func TestRemindersFollowTheirSchedule(t *testing.T) {
 	}
 }
 
+// Where a scenario has no safety check, as in an intrusion, its muster reminds the silent and calls their deputies.
+func TestAMusterWithoutASafetyCheckReminds(t *testing.T) {
+	for version, want := range map[workflow.Version][]string{1: {"suzuki for sato: " + run.WhySilent}, workflow.DefaultVersion: nil} {
+		w := newWorld(t)
+		w.env.OnGetVersion("muster-reminds", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+		w.atEvent(run.PersonCalled, "", func() { w.say(true, here("tanaka")) })
+		w.atEvent(run.PersonStandsIn, "", func() { w.say(true, here("suzuki")) })
+		w.run(called(t, func(p *plan.Plan) {
+			p.Scenario.Hazard, p.Scenario.Phases = run.SecurityIncident, []run.Phase{run.Activation, run.Muster, run.Closing}
+		}))
+		var reminded []string
+		for _, e := range w.find(run.PersonReminded) {
+			reminded = append(reminded, e.Person)
+		}
+		if got := w.standIns(); !slices.Equal(got, want) || len(w.find(run.QuorumReached)) != len(want) {
+			t.Errorf("version %d: stand-ins %v; missed: %+v", version, got, w.find(run.QuorumMissed))
+		}
+		if version == 1 && !slices.Equal(reminded, []string{"sato"}) || version != 1 && reminded != nil {
+			t.Errorf("version %d: reminded %v, want sato once, and nobody who is there or after the muster", version, reminded)
+		}
+	}
+}
+
 func TestDeputiesAreCalledAtOnce(t *testing.T) {
 	for why, said := range map[string]plan.Said{
 		run.WhyHurt:       {Person: "sato", Safety: run.BadlyHurt},

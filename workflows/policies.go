@@ -288,6 +288,8 @@ const (
 	changeSparesDeputies = "spares-deputies"
 	// changeDeputiesHome: deputies may decide on the way home too, when nobody has for long.
 	changeDeputiesHome = "deputy-decides-home"
+	// changeMusterReminds: a muster without a safety check reminds the silent, and calls their deputies.
+	changeMusterReminds = "muster-reminds"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

@@ -20,6 +20,11 @@ func matterOf(e run.Event) Matter {
 	case run.PersonCalled:
 		return Call
 	case run.PersonReminded:
+		if e.Phase == run.Muster { // of a run without a safety check
+			return l.T("We have not heard from you: %s", "未回答です：%s", title),
+				lines(l.T("%s: you have neither said whether you can come nor arrived.", "%s：参集の可否の回答も、参集の報告もまだ届いていません。", title),
+					l.T("Say whether you can come, then join.", "参集の可否を回答し、参集してください。"))
+		}
 		return Reminder
 	case run.DecisionAsked:
 		return Decision
@@ -71,7 +76,11 @@ func (m *Message) link(ctx context.Context, a Addresses) error {
 		if err != nil {
 			return err
 		}
-		add(l.T("Say whether you are safe", "安否を報告する"), answer, true)
+		say := l.T("Say whether you are safe", "安否を報告する")
+		if len(run.QuestionsOf(m.Hazard).Safety) == 0 {
+			say = l.T("Say whether you can come", "参集の可否を回答する")
+		}
+		add(say, answer, true)
 		add(l.T("Say that you have arrived", "参集したことを報告する"), arrive, true)
 	}
 	if m.Acks() {

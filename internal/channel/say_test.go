@@ -50,6 +50,9 @@ func TestMessagesCallThingsByName(t *testing.T) {
 			}
 		}
 	}
+	if _, text := p.words(run.Event{Kind: run.PersonReminded, Phase: run.Muster, Person: "ito"}, i18n.JA); !strings.Contains(text, "参集の可否") || strings.Contains(text, "安否") {
+		t.Errorf("where there is no safety check a reminder says %q", text)
+	}
 }
 
 // Who decides is told what comes of waiting: the plan's rule, or nothing at all.
