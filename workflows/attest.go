@@ -76,11 +76,7 @@ func (r *response) untilStated(ctx workflow.Context, systems []*system) {
 			if s.stated[st.Function] {
 				continue
 			}
-			var to []string
-			for _, p := range r.plan.Estate.InRole(st.Role) {
-				to = append(to, p.ID)
-			}
-			r.tell(ctx, to,
+			r.tell(ctx, r.holders([]string{st.Role}),
 				fmt.Sprintf("No probe sees %s of %s. State how much of it is there: muster attest %s %s --level PERCENT --reason WHY", st.Title.In("en"), s.plan.Title.In("en"), s.plan.Name, st.Function),
 				fmt.Sprintf("%sの「%s」は自動では確認できません。稼働程度を申告してください：muster attest %s %s --level PERCENT --reason WHY", s.plan.Title.In("ja"), st.Title.In("ja"), s.plan.Name, st.Function))
 		}

@@ -70,6 +70,9 @@ func (r *response) reduced(ctx workflow.Context, e run.Event, strength run.Quoru
 			called = append(called, m.plan.ID)
 		}
 	}
+	if strength.Decider != "" && !slices.Contains(called, strength.Decider) { // who leads on as a deputy has no such role
+		called = append(called, strength.Decider)
+	}
 	r.tell(ctx, called, fmt.Sprintf("Too few are there (%s). %s. Who is on the way still comes.", strings.Join(short, ", "), leads.EN),
 		fmt.Sprintf("参集必要人数に達していません（%s）。%s。移動中の方は引き続き参集してください。", strings.Join(short, "、"), leads.JA))
 	return run.Failed, both("the quorum was not reached in time (%s); %s", "時間内に必要人数に達しなかった（%s）。%s", strings.Join(short, ", "), leads)

@@ -154,12 +154,23 @@ func (r *response) tellRecovery(ctx workflow.Context, s *system, book plan.Runbo
 	}
 }
 
-// holders are those who hold one of these roles now, each once.
+// holders are those who hold one of these roles now, and who stands in for them and can act, each once.
 func (r *response) holders(roles []string) []string {
 	var out []string
-	for _, m := range r.people {
-		if slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
+	add := func(m *member) {
+		if !slices.Contains(out, m.plan.ID) {
 			out = append(out, m.plan.ID)
+		}
+	}
+	for _, m := range r.people {
+		if !slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
+			continue
+		}
+		add(m)
+		for _, d := range r.people {
+			if r.deputiesTold && r.replaced(m) && slices.Contains(d.standsIn, m.plan.ID) && d.answer.Safety.Fit() {
+				add(d)
+			}
 		}
 	}
 	return out

@@ -233,6 +233,34 @@ func TestTooFewAreNamedAndSomebodyLeadsOn(t *testing.T) {
 	}
 }
 
+// What is said to a role is said to who stands in for its holder; so is who leads on to a deputy who does.
+func TestWhoStandsInIsTold(t *testing.T) {
+	for version, also := range map[workflow.Version][]string{1: {"suzuki"}, workflow.DefaultVersion: nil} {
+		w := newWorld(t)
+		w.env.OnGetVersion("deputies-told", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+		w.atEvent(run.PersonStandsIn, "", func() {
+			w.say(true, here("suzuki"))
+			w.do(workflows.UpdateOrder, workflows.Order{By: "tanaka", To: "commander", What: "call the bank"})
+			w.do(workflows.UpdateSituation, workflows.Control{By: "tanaka"})
+		})
+		w.run(called(t, func(p *plan.Plan) {
+			p.Scenario.Absent = &plan.Absence{People: []string{"sato"}}
+			p.Scenario.Reports = &plan.Reports{Every: d(time.Hour), To: []string{"commander"}}
+		}))
+		var ordered []string
+		for _, m := range w.told("call the bank") {
+			ordered = append(ordered, m.To...)
+		}
+		reported := w.told("Situation report 1")
+		if !slices.Equal(ordered, also) || len(reported) != 1 || !slices.Equal(reported[0].To, append([]string{"sato"}, also...)) {
+			t.Errorf("version %d: ordered %v, reported to %+v", version, ordered, reported)
+		}
+		if m := w.told("suzuki leads on"); len(m) != 1 || !slices.Contains(m[0].To, "suzuki") {
+			t.Errorf("who leads on is not told: %+v", m)
+		}
+	}
+}
+
 // The drill takes people out: they are not called, their deputies stand in, what they do is
 // refused, and they may still stop the drill.
 func TestAbsentPeopleAreOutOfTheDrill(t *testing.T) {

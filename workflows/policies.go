@@ -290,6 +290,8 @@ const (
 	changeDeputiesHome = "deputy-decides-home"
 	// changeMusterReminds: a muster without a safety check reminds the silent, and calls their deputies.
 	changeMusterReminds = "muster-reminds"
+	// changeDeputiesTold: what is said to a role is said to who stands in for its holders too.
+	changeDeputiesTold = "deputies-told"
 	// changeOver: a response that is over is not joined; numbered until it is so, since somebody whom an earlier release let join
 	// must not decide for the next.
 	changeOver = "over-is-not-joined-%d"

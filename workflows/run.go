@@ -68,6 +68,7 @@ type response struct {
 	revisable      bool             // see changeRevisedWhileHeld
 	unfitReplaced  bool             // see changeUnfitReplaced
 	leftReplaced   bool             // see changeLeftReplaced
+	deputiesTold   bool             // see changeDeputiesTold
 	sparesDeputies bool             // see changeSparesDeputies
 	askedSeq       int64            // of the event that asks for the approval now
 	ask            run.Ask          // whose it is
@@ -183,6 +184,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.unfitReplaced = workflow.GetVersion(ctx, changeUnfitReplaced, workflow.DefaultVersion, 1) == 1
 	r.leftReplaced = workflow.GetVersion(ctx, changeLeftReplaced, workflow.DefaultVersion, 1) == 1
 	r.sparesDeputies = workflow.GetVersion(ctx, changeSparesDeputies, workflow.DefaultVersion, 1) == 1
+	r.deputiesTold = workflow.GetVersion(ctx, changeDeputiesTold, workflow.DefaultVersion, 1) == 1
 	r.listenToPeople(r.work)
 	if err := r.listen(ctx); err != nil {
 		return Summary{}, err

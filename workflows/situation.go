@@ -59,10 +59,7 @@ func (r *response) recipients() (people, parties []string) {
 		}
 		ids := []string{name}
 		if _, ok := r.plan.Estate.Person(name); !ok {
-			ids = nil
-			for _, p := range r.plan.Estate.InRole(name) {
-				ids = append(ids, p.ID)
-			}
+			ids = r.holders([]string{name})
 		}
 		for _, id := range ids {
 			if !slices.Contains(people, id) {
