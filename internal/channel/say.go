@@ -20,11 +20,6 @@ func matterOf(e run.Event) Matter {
 	case run.PersonCalled:
 		return Call
 	case run.PersonReminded:
-		if e.Phase == run.Muster { // of a run without a safety check
-			return l.T("We have not heard from you: %s", "未回答です：%s", title),
-				lines(l.T("%s: you have neither said whether you can come nor arrived.", "%s：参集の可否の回答も、参集の報告もまだ届いていません。", title),
-					l.T("Say whether you can come, then join.", "参集の可否を回答し、参集してください。"))
-		}
 		return Reminder
 	case run.DecisionAsked:
 		return Decision
@@ -173,6 +168,11 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		return l.T("Safety check: %s", "安否確認：%s", title),
 			lines(p.callWords(l, title), deputy)
 	case run.PersonReminded:
+		if e.Phase == run.Muster { // of a run without a safety check
+			return l.T("We have not heard from you: %s", "未回答です：%s", title),
+				lines(l.T("%s: you have neither said whether you can come nor arrived.", "%s：参集の可否の回答も、参集の報告もまだ届いていません。", title),
+					l.T("Say whether you can come, then join.", "参集の可否を回答し、参集してください。"))
+		}
 		return l.T("We have not heard from you: %s", "未回答です：%s", title),
 			lines(l.T("%s: you have not answered the safety check yet.", "%s：安否確認への回答がまだ届いていません。", title),
 				l.T("Report whether you are safe.", "安否を報告してください。"))
