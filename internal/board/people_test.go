@@ -127,7 +127,7 @@ func TestRightsFollowTheRole(t *testing.T) {
 	check("afterwards", personID(7))
 }
 
-// Deputies of somebody whose yes counts and who is not here are asked in their place, where
+// Deputies of somebody whose yes counts and who is not here, or has left, are asked in their place, where
 // rights are granted and where they are not; nobody else is.
 func TestDeputiesApprove(t *testing.T) {
 	for name, grants := range map[string][]plan.Grant{"by role": nil, "by right": {{Role: "operator", May: []plan.Permission{plan.MayApprove}}, {Role: "secretariat", May: []plan.Permission{plan.MayControl}}}} {
@@ -138,6 +138,8 @@ func TestDeputiesApprove(t *testing.T) {
 				w.plan.Estate.People[i].Deputies = []string{personID(30)}
 			case personID(5): // one who has
 				w.plan.Estate.People[i].Deputies = []string{personID(31)}
+			case personID(9): // one who has, and has to go
+				w.plan.Estate.People[i].Deputies = []string{personID(32)}
 			}
 		}
 		w.plan.Estate.Grants = grants
@@ -149,7 +151,8 @@ func TestDeputiesApprove(t *testing.T) {
 		}
 		w.record(drill, run.Drill)
 		w.later(run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, Reason: "again: the decision was revised"})
-		for who, want := range map[string]bool{personID(13): true, personID(30): true, personID(31): false, personID(1): false, personID(40): false} {
+		w.later(run.Event{Kind: run.PersonAnswered, Person: personID(9), By: personID(9), Data: run.Encode(run.Answer{Safety: run.Safe})})
+		for who, want := range map[string]bool{personID(32): true, personID(13): true, personID(30): true, personID(31): false, personID(1): false, personID(40): false} {
 			if _, page := w.browser(who).get("/tasks"); strings.Contains(page, `/act/approve"`) != want {
 				t.Errorf("%s: %s is offered to approve: %v, want %v", name, who, !want, want)
 			}
