@@ -25,7 +25,7 @@ func late(p picture, me string) (out []progress.Waiting) {
 	if one.Safety == "" && !waits(progress.AwaitSafety) && slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
 		out = append(out, progress.Waiting{For: progress.AwaitSafety, People: []string{me}, Phase: run.SafetyCheck, Since: p.Overview.StartedAt})
 	}
-	if one.CanCome && one.ArrivedAt == nil && !waits(progress.AwaitArrival) && slices.Contains(p.Plan.Scenario.Phases, run.Muster) {
+	if (one.CanCome && one.ArrivedAt == nil || one.Left) && !waits(progress.AwaitArrival) && slices.Contains(p.Plan.Scenario.Phases, run.Muster) {
 		out = append(out, progress.Waiting{For: progress.AwaitArrival, People: []string{me}, Phase: run.Muster, Since: p.Overview.StartedAt})
 	}
 	return out

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,6 +174,24 @@ func TestWhoHasNoLinkIsToldTheCommand(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// The deputies of who came and has to go are asked to approve, until that one is back.
+func TestTheRosterKnowsWhoLeft(t *testing.T) {
+	r := newRoster(plan.Plan{Scenario: plan.Scenario{Decision: plan.DecisionRule{By: "commander"}},
+		Estate: plan.Estate{People: []plan.Person{{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"suzuki"}}, {ID: "suzuki"}}}})
+	for _, c := range []struct {
+		kind run.EventKind
+		data any
+		want bool
+	}{
+		{run.PersonArrived, run.Arrival{}, false}, {run.PersonAnswered, run.Answer{Safety: run.LightlyHurt}, false}, {run.PersonAnswered, run.Answer{Safety: run.Safe}, true}, {run.PersonArrived, run.Arrival{}, false},
+	} {
+		r.apply(run.Event{Kind: c.kind, Person: "sato", Data: run.Encode(c.data)})
+		if got := r.approvers(run.Event{}, "tanaka"); slices.Contains(got, "suzuki") != c.want {
+			t.Errorf("after %s: %v approve, and suzuki, the deputy: want %t", c.kind, got, c.want)
 		}
 	}
 }
