@@ -101,6 +101,7 @@ type picture struct {
 	Plan     plan.Plan // its estate as it is now, after handovers
 	Overview progress.Overview
 	People   []personView
+	Deputies []string // whom the run has asked to decide, since who should has not
 	// Titles are what people call the roles, by name.
 	Titles map[string]plan.Text
 	// Unread: the record has the run and can't say where it stands. Its Overview has the ID, the kind
@@ -196,7 +197,7 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	files, _ := f.hub.files() // without it, roles go by their names
 	p := f.plan
 	p.Estate = f.tracker.Estate()
-	return picture{Plan: p, Overview: o, People: rollOf(f.tracker.Roll()), Titles: files.Roles}, nil
+	return picture{Plan: p, Overview: o, People: rollOf(f.tracker.Roll()), Deputies: f.tracker.Deputies(), Titles: files.Roles}, nil
 }
 
 // readNow is all runs that have not ended, as everybody may see them.

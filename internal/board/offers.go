@@ -102,11 +102,11 @@ const awaitRevision progress.Awaited = "revision"
 func revisions(p picture, me string) (out []progress.Waiting) {
 	one, ok := p.Plan.Estate.Person(me)
 	d := p.Plan.Scenario.Decision
-	if !ok || p.Overview.State.Ended() || !stands(p, one, d.By) || !granted(p.Plan.Estate, me, plan.MayDecide) {
+	ph, open := revisable(p.Overview)
+	if !ok || !open || p.Overview.State.Ended() || !granted(p.Plan.Estate, me, plan.MayDecide) {
 		return nil
 	}
-	ph, open := revisable(p.Overview)
-	if !open {
+	if !stands(p, one, d.By) && (ph == run.Failback || !slices.Contains(p.Deputies, me)) {
 		return nil
 	}
 	for _, s := range p.Overview.Systems {

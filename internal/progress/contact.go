@@ -151,9 +151,7 @@ func (t *Tracker) openOrders() []Waiting {
 		if o.Person != "" {
 			w.People = []string{o.Person}
 		}
-		for _, p := range t.plan.Estate.InRole(o.Role) {
-			w.People = append(w.People, p.ID)
-		}
+		w.People = append(w.People, t.deciders(o.Role)...)
 		for _, s := range o.Next {
 			w.Acts = append(w.Acts, string(s))
 		}

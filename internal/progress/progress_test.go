@@ -341,6 +341,46 @@ func TestDeputiesWhoWereAskedAreWaitedFor(t *testing.T) {
 	}
 }
 
+// Whoever stands in for somebody who is not there is waited for before them: for a decision, a review and an order. Who is
+// taken out of the drill is not waited for at all, and the deputies whom the run has asked are.
+func TestWhoStandsInIsNamedFirst(t *testing.T) {
+	p := testPlan()
+	p.Scenario.Decision.By = "commander"
+	standsIn := func(why string) run.Event {
+		return run.Event{At: at(3), Kind: run.PersonStandsIn, Person: "suzuki", Data: run.Encode(run.StandIn{For: "sato", Why: why})}
+	}
+	cannot := run.Event{At: at(2), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.Safe})}
+	out := run.Event{At: at(2), Kind: run.PersonAbsent, Person: "sato"}
+	arrived := run.Event{At: at(4), Kind: run.PersonArrived, Person: "sato"}
+	asked := run.Event{At: at(5), Kind: run.DeputiesAsked, Data: run.Encode(run.Deputies{People: []string{"mori"}})}
+	for name, c := range map[string]struct {
+		events        []run.Event
+		decide, order []string
+	}{
+		"is on the way":   {nil, []string{"sato"}, []string{"sato"}},
+		"can't come":      {[]run.Event{cannot, standsIn(run.WhyCannotCome)}, []string{"suzuki", "sato"}, []string{"suzuki", "sato"}},
+		"is silent":       {[]run.Event{standsIn(run.WhySilent)}, []string{"suzuki", "sato"}, []string{"suzuki", "sato"}},
+		"is out":          {[]run.Event{out, standsIn(run.WhyAbsent)}, []string{"suzuki"}, []string{"suzuki"}},
+		"came after all":  {[]run.Event{cannot, standsIn(run.WhyCannotCome), arrived}, []string{"sato"}, []string{"sato"}},
+		"has not decided": {[]run.Event{arrived, asked}, []string{"sato", "mori"}, []string{"sato"}},
+	} {
+		events := append([]run.Event{started(), {At: at(1), Kind: run.PersonCalled, Person: "sato", Data: run.Encode(run.Call{})}}, c.events...)
+		events = append(events,
+			run.Event{At: at(6), Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: "orders", Data: run.Encode(run.DecisionAsk{Role: "commander"})},
+			run.Event{At: at(6), Kind: run.ReviewAsked, Phase: run.Recovery, System: "orders", Data: run.Encode(run.Review{})},
+			run.Event{At: at(6), Kind: run.OrderGiven, By: "tanaka", Data: run.Encode(run.Order{ID: "order-1", Role: "commander"})})
+		got := map[Awaited][]string{}
+		for _, w := range Of(p, story(events...), at(7)).Waiting {
+			got[w.For] = w.People
+		}
+		for f, want := range map[Awaited][]string{AwaitDecision: c.decide, AwaitReview: c.decide, AwaitOrder: c.order} {
+			if !slices.Equal(got[f], want) {
+				t.Errorf("the commander %s: %s waits for %v, want %v", name, f, got[f], want)
+			}
+		}
+	}
+}
+
 // An abort takes back what was asked, but not whether a system returns home: that is still to be answered.
 func TestAnAbortedRunAsksForNothingOfBefore(t *testing.T) {
 	p := testPlan()

@@ -283,32 +283,48 @@ func (t *Tracker) musterSite() string {
 	return ""
 }
 
-// deciders are those who hold a role. Before one who is hurt or has left come those who stand in for them and can act; that one
-// may act all the same.
+// deciders are those who hold a role. Before one who is not there, or there and hurt, or has left, come those who stand in
+// for them and can act; the holder may act all the same, unless the drill has taken them out.
 func (t *Tracker) deciders(role string) (people []string) {
 	add := func(id string) {
 		if !slices.Contains(people, id) {
 			people = append(people, id)
 		}
 	}
-	var gone []string
+	var replaced []string
 	for _, holder := range t.plan.Estate.InRole(role) {
-		if p := t.people[holder.ID]; p == nil || p.first == nil || p.last.Safety.Fit() && !p.left {
+		p := t.people[holder.ID]
+		if p == nil || p.acts() && !p.absent {
 			add(holder.ID)
 			continue
 		}
-		gone = append(gone, holder.ID)
+		if !p.absent {
+			replaced = append(replaced, holder.ID)
+		}
 		for _, id := range t.ids() {
-			if p := t.people[id]; slices.Contains(p.standsIn, holder.ID) && p.last.Safety.Fit() {
+			if p := t.people[id]; slices.Contains(p.standsIn, holder.ID) && !p.absent && p.last.Safety.Fit() {
 				add(id)
 			}
 		}
 	}
-	for _, id := range gone {
+	for _, id := range replaced {
 		add(id)
 	}
 	return people
 }
+
+// withDeputies adds to those who decide the deputies whom the run has asked to, since they have not.
+func (t *Tracker) withDeputies(people []string) []string {
+	for _, id := range t.deputies {
+		if !slices.Contains(people, id) {
+			people = append(people, id)
+		}
+	}
+	return people
+}
+
+// Deputies are those whom the run has asked to decide on the recovery, since who should has not.
+func (t *Tracker) Deputies() []string { return slices.Clone(t.deputies) }
 
 func (t *Tracker) decisions() []Waiting {
 	var names []string
@@ -331,11 +347,7 @@ func (t *Tracker) decisions() []Waiting {
 			w.Acts = append(w.Acts, string(c))
 		}
 		w.People = t.deciders(a.ask.Role)
-		for _, id := range t.deputies {
-			if !slices.Contains(w.People, id) {
-				w.People = append(w.People, id)
-			}
-		}
+		w.People = t.withDeputies(w.People)
 		if a.ask.DeadlineS > 0 {
 			at := a.at.Add(time.Duration(a.ask.DeadlineS * float64(time.Second)))
 			w.Due = &at
