@@ -248,7 +248,7 @@ func (p *picture) receivers(e run.Event) []string {
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)
-		return append(room, holders(w.Role)...)
+		return append(room, people(p.roster.settlers(w.Role)...)...)
 	case run.QuorumMissed:
 		return append(room, holders(p.plan.Scenario.Decision.By)...)
 	case run.RoleHandedOver:

@@ -78,6 +78,15 @@ func TestWhoIsAskedIsThereAndHoldsTheRole(t *testing.T) {
 	if got := told(p, run.DecisionAsked); !slices.Equal(got, []string{"p0001", "p0002"}) {
 		t.Errorf("asked were %v", got)
 	}
+	// Once the holder is there, who stood in is not asked to decide any more; a step may still be theirs to settle.
+	w.add(t, run.Event{Kind: run.PersonStandsIn, Phase: run.Activation, Person: "p0003", By: run.Engine, Data: run.Encode(run.StandIn{For: "p0002", Why: run.WhyCannotCome})},
+		run.Event{Kind: run.PersonArrived, Phase: run.Muster, Person: "p0002", By: "p0002"})
+	ask("stock")
+	w.add(t, run.Event{Kind: run.StepWaiting, Phase: run.Recovery, System: "orders", Step: "promote", By: run.Engine, Data: run.Encode(run.Wait{Kind: run.WaitFailed, Role: "commander", Acts: []run.Act{run.ActSkip}})})
+	eventually(t, "both to be asked of the step", func() bool { return len(told(p, run.StepWaiting)) == 2 })
+	if got := told(p, run.DecisionAsked); !slices.Equal(got, []string{"p0001", "p0002", "p0002"}) {
+		t.Errorf("with the holder there asked were %v", got)
+	}
 }
 
 // Whoever's yes counts is asked for it: for the activation, for an approval, and when a step
@@ -87,6 +96,7 @@ func TestASecondPersonIsAsked(t *testing.T) {
 	w.plan.Estate.People[1].Roles = []string{"checker"}
 	w.plan.Estate.People[2].Roles = []string{"operator"}
 	w.plan.Estate.People[3].Roles = []string{"operator"}
+	w.plan.Estate.People[4].Roles = []string{"checker"}
 	w.plan.Estate.Grants = []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayDecide}}, {Role: "checker", May: []plan.Permission{plan.MayApprove}}, {Role: "operator", May: []plan.Permission{plan.MayOperate}}}
 	w.plan.Seal()
 	if err := w.store.PutPlan(t.Context(), w.plan); err != nil {
@@ -95,7 +105,9 @@ func TestASecondPersonIsAsked(t *testing.T) {
 	w.begin(t, "tokyo-loss-2", run.Response)
 	p := newPost("mail")
 	w.add(t, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(run.Ask{Need: 1})},
-		run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine, Data: run.Encode(run.Ask{Need: 1})},
+		run.Event{Kind: run.PersonReminded, Phase: run.SafetyCheck, Person: "p0001", By: run.Engine},
+		// Who decided may approve: the only other one was reminded, and is silent.
+		run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine, Data: run.Encode(run.Ask{Need: 1, Decided: []string{"p0004"}})},
 		run.Event{Kind: run.StepWaiting, Phase: run.Recovery, System: "orders", Step: "promote", By: run.Engine, Data: run.Encode(run.Wait{Kind: run.WaitFailed, Role: "operator", Acts: []run.Act{run.ActSkip}})},
 		run.Event{Kind: run.ForceAsked, Phase: run.Recovery, System: "orders", Step: "promote", By: "p0002", Reason: "done by hand", Data: run.Encode(run.StepAct{Act: run.ActSkip})})
 	p.meets = func(m channel.Message, _ bool) error {
@@ -105,20 +117,19 @@ func TestASecondPersonIsAsked(t *testing.T) {
 		return nil
 	}
 	w.dispatch(t, nil, p)
-	for kind, want := range map[run.EventKind][]string{run.ActivationAsked: {"p0001"}, run.StepWaiting: {"p0002", "p0003"}, run.ForceAsked: {"p0003"}} {
+	for kind, want := range map[run.EventKind][]string{run.ActivationAsked: {"p0001", "p0004"}, run.StepWaiting: {"p0002", "p0003"}, run.ForceAsked: {"p0003"}} {
 		eventually(t, fmt.Sprintf("%s to be said", kind), func() bool { return len(told(p, kind)) >= len(want) })
 		if got := told(p, kind); !slices.Equal(got, want) {
 			t.Errorf("%s was said to %v, want %v", kind, got, want)
 		}
 	}
 	w.add(t, run.Event{Kind: run.ApprovalGiven, Phase: run.RecoveryDecision, By: "p0001", Data: run.Encode(run.Approval{})})
-	eventually(t, "the late request not to be needed any more", func() bool {
+	eventually(t, "the late requests not to be needed any more", func() bool {
+		late := map[string]bool{}
 		for _, list := range w.receipts(t) {
-			if list[0].Person == "p0001" && list[0].Outcome == run.Skipped {
-				return true
-			}
+			late[list[0].Person] = late[list[0].Person] || list[0].Outcome == run.Skipped
 		}
-		return false
+		return late["p0001"] && late["p0004"]
 	})
 }
 

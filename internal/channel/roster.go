@@ -15,7 +15,9 @@ type roster struct {
 	absent   map[string]bool
 	arrived  map[string]bool
 	unfit    map[string]bool
-	left     map[string]bool     // came, and said since that they have to go
+	left     map[string]bool // came, and said since that they have to go
+	reminded map[string]bool
+	heardOf  map[string]bool     // has answered, arrived or done something
 	standsIn map[string][]string // by whom they stand in for
 	waits    map[string]run.Wait // of steps, by writer and step
 	approval run.Ask             // the one that is asked for
@@ -24,16 +26,22 @@ type roster struct {
 }
 
 func newRoster(p plan.Plan) roster {
-	return roster{now: p, absent: map[string]bool{}, arrived: map[string]bool{}, unfit: map[string]bool{}, left: map[string]bool{}, standsIn: map[string][]string{}, waits: map[string]run.Wait{}, approved: map[string]bool{}}
+	return roster{now: p, absent: map[string]bool{}, arrived: map[string]bool{}, unfit: map[string]bool{}, left: map[string]bool{}, reminded: map[string]bool{}, heardOf: map[string]bool{}, standsIn: map[string][]string{}, waits: map[string]run.Wait{}, approved: map[string]bool{}}
 }
 
 func (r *roster) apply(e run.Event) {
+	if who := e.Acted(); who != "" {
+		r.heardOf[who] = true
+	}
 	switch e.Kind {
 	case run.PersonAbsent:
 		r.absent[e.Person] = true
+	case run.PersonReminded:
+		r.reminded[e.Person] = true
 	case run.PersonArrived:
-		r.arrived[e.Person], r.left[e.Person] = true, false
+		r.arrived[e.Person], r.left[e.Person], r.heardOf[e.Person] = true, false, true
 	case run.PersonAnswered:
+		r.heardOf[e.Person] = true
 		var a run.Answer
 		_ = e.Decode(&a)
 		r.unfit[e.Person], r.left[e.Person] = !a.Safety.Fit(), r.arrived[e.Person] && a.Leaves()
@@ -74,12 +82,28 @@ func (r *roster) handOver(h run.Handover) {
 	r.now.Estate.People = people
 }
 
-// holders are those who hold a role now, and those who stand in for one of them.
+// acts reports whether somebody came, has not left and is not hurt.
+func (r *roster) acts(id string) bool { return r.arrived[id] && !r.left[id] && !r.unfit[id] }
+
+// holders are those who hold a role now, and those who stand in for one of them who is not there,
+// has left, or is there and hurt.
 func (r *roster) holders(role string) []string {
 	var out []string
 	for _, h := range r.now.Estate.InRole(role) {
 		out = append(out, h.ID)
-		out = append(out, r.standsIn[h.ID]...)
+		if !r.acts(h.ID) {
+			out = append(out, r.standsIn[h.ID]...)
+		}
+	}
+	return out
+}
+
+// settlers are those who may settle a step: holders of a role, and who stands in for one of them,
+// also once that one is there (plan.Settlers).
+func (r *roster) settlers(role string) []string {
+	var out []string
+	for _, h := range r.now.Estate.InRole(role) {
+		out = append(append(out, h.ID), r.standsIn[h.ID]...)
 	}
 	return out
 }
@@ -89,8 +113,8 @@ func (r *roster) approvers(e run.Event, by string) []string {
 	var ask run.Ask
 	_ = e.Decode(&ask)
 	q := plan.Eyes{Not: append([]string{by}, ask.Not...), Decided: ask.Decided,
-		Away: func(id string) bool { return !r.arrived[id] || r.left[id] || r.unfit[id] },
-		Out:  func(id string) bool { return r.absent[id] || r.unfit[id] }}
+		Away: func(id string) bool { return !r.acts(id) },
+		Out:  func(id string) bool { return r.absent[id] || r.unfit[id] }, Silent: func(id string) bool { return r.reminded[id] && !r.heardOf[id] }}
 	if e.Phase == run.Failback && ask.Need > 0 { // who asked for the recovery may approve the return
 		q.Not = ask.Not
 	}
@@ -105,13 +129,13 @@ func (r *roster) forcers(e run.Event) []string {
 	var ids []string
 	switch {
 	case w.Role != "":
-		ids = r.holders(w.Role)
+		ids = r.settlers(w.Role)
 	case r.now.Estate.Regulated():
 		for _, role := range r.now.Estate.Granted(plan.MayOperate) {
-			ids = append(ids, r.holders(role)...)
+			ids = append(ids, r.settlers(role)...)
 		}
 	default: // anybody may: those who lead are asked
-		ids = r.holders(r.now.Scenario.Decision.By)
+		ids = r.settlers(r.now.Scenario.Decision.By)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool {
 		return id == e.By || r.now.Estate.Regulated() && !forPerson && !r.now.Estate.May(id, plan.MayOperate, true) && !r.now.Estate.May(id, plan.MayDecide, true)

@@ -8,12 +8,15 @@ type Eyes struct {
 	// Not are those whose yes can't count: who asked for the run, who has said yes already.
 	Not []string
 	// Decided are those who took or drafted what waits. Their yes counts only where nobody
-	// else's could: a response must not hang on a third person who is not there.
+	// else's could who is heard of: a response must not hang on a third person who is not there.
 	Decided []string
 	// Away reports whether somebody is not there, so that their deputies act in their place.
 	Away func(person string) bool
 	// Out reports whether somebody can't act at all: taken out of the drill, or hurt.
 	Out func(person string) bool
+	// Silent reports whether somebody was reminded and has not been heard of. Their yes counts,
+	// but nothing waits for it alone: who decided may say it too. Nil is nobody.
+	Silent func(person string) bool
 }
 
 // ApprovalRoles are the roles whose yes counts: those with the permission to approve where
@@ -62,6 +65,7 @@ func (p *Plan) Approvers(q Eyes) []string {
 		}
 	}
 	var out, decided []string
+	awake := false
 	for _, who := range p.Estate.People {
 		switch id := who.ID; {
 		case !may[id] || slices.Contains(q.Not, id) || q.Out(id) || p.Estate.May(id, MayAdmin, false):
@@ -69,10 +73,11 @@ func (p *Plan) Approvers(q Eyes) []string {
 			decided = append(decided, id)
 		default:
 			out = append(out, id)
+			awake = awake || q.Silent == nil || !q.Silent(id)
 		}
 	}
-	if len(out) == 0 {
-		return decided
+	if !awake {
+		return append(out, decided...)
 	}
 	return out
 }

@@ -33,6 +33,8 @@ func TestWhoseYesCounts(t *testing.T) {
 		"the deputy of who is away, too":                        {granted, plan.Eyes{Away: in("sato"), Out: in()}, []string{"sato", "suzuki"}},
 		"the deputy in place of who is out":                     {granted, plan.Eyes{Away: in("sato"), Out: in("sato")}, []string{"suzuki"}},
 		"not who decided":                                       {open, plan.Eyes{Decided: []string{"sato"}, Away: in(), Out: in()}, []string{"tanaka", "kato"}},
+		"who decided, too, where everybody else is silent":      {open, plan.Eyes{Decided: []string{"sato"}, Away: in(), Out: in(), Silent: in("tanaka", "kato")}, []string{"tanaka", "kato", "sato"}},
+		"not who decided, where one is awake":                   {open, plan.Eyes{Decided: []string{"sato"}, Away: in(), Out: in(), Silent: in("tanaka")}, []string{"tanaka", "kato"}},
 		"who decided, where there is nobody else":               {granted, plan.Eyes{Decided: []string{"sato"}, Away: in(), Out: in()}, []string{"sato"}},
 	} {
 		if got := c.p.Approvers(c.q); !slices.Equal(got, c.want) {

@@ -52,6 +52,16 @@ func TestWhomAnApprovalWaitsFor(t *testing.T) {
 	if w := waits(); !slices.Equal(w.People, []string{"ito"}) || w.Need != 1 {
 		t.Errorf("after a handover and one approval: waits for %v, need %d", w.People, w.Need)
 	}
+	// Only a reminded ito is left, and nothing came: sato, who decided, may approve. An act of ito's is a sign of life.
+	add(run.Event{Kind: run.PersonCalled, Person: "ito", By: run.Engine}, run.Call{})
+	add(run.Event{Kind: run.PersonReminded, Person: "ito", By: run.Engine}, nil)
+	if w := waits(); !slices.Equal(w.People, []string{"ito", "sato"}) {
+		t.Errorf("with a silent approver: waits for %v", w.People)
+	}
+	add(run.Event{Kind: run.OrderGiven, By: "ito"}, run.Order{ID: "order-1"})
+	if w := waits(); !slices.Equal(w.People, []string{"ito"}) {
+		t.Errorf("once the silent one has acted: waits for %v", w.People)
+	}
 }
 
 // Whom a step waits for follows handovers, and a drill that takes somebody out.

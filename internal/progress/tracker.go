@@ -28,9 +28,10 @@ type Tracker struct {
 
 	open        map[run.Phase]time.Time // phases that have begun and not ended
 	people      map[string]*person
-	place       string     // where people muster now
-	moved       bool       // from where people were called to
-	held        *time.Time // the call-out waits until then
+	acted       map[string]bool // did something besides answering and arriving
+	place       string          // where people muster now
+	moved       bool            // from where people were called to
+	held        *time.Time      // the call-out waits until then
 	heldSince   time.Time
 	confirmed   map[run.Phase]bool
 	inspect     map[string]bool     // sites reported on
@@ -77,7 +78,7 @@ type system struct {
 // New returns a tracker for a run of p that has not begun.
 func New(p plan.Plan) *Tracker {
 	t := &Tracker{
-		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
+		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{}, acted: map[string]bool{},
 		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, reviews: map[string]underReview{}, asked: map[string]asked{},
 		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{}, acked: map[string]bool{}, waited: map[string]map[string]string{},
 	}
@@ -121,6 +122,9 @@ func (t *Tracker) Apply(entries ...journal.Entry) {
 
 func (t *Tracker) apply(e run.Event) {
 	v := &t.view
+	if who := e.Acted(); who != "" {
+		t.acted[who] = true
+	}
 	switch e.Kind {
 	case run.RunStarted:
 		var s run.Started

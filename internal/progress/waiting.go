@@ -261,6 +261,10 @@ func (t *Tracker) approvers(a *asked) []string {
 		Out: func(id string) bool {
 			p := t.people[id]
 			return p != nil && (p.absent || p.first != nil && !p.last.Safety.Fit())
+		},
+		Silent: func(id string) bool {
+			p := t.people[id]
+			return p != nil && p.reminded > 0 && p.first == nil && p.arrivedAt == nil && !t.acted[id]
 		}}
 	if a == t.approval {
 		if a.phase == run.Failback && a.second.Need > 0 { // who asked for the recovery may approve the return

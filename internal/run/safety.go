@@ -2,6 +2,7 @@ package run
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -84,6 +85,15 @@ func (q Questions) Takes(s Safety) bool {
 // its own, and not by the run's workflow: so it is taken while the engine is away, and
 // however many answer at once.
 const PeopleWriter = "people/"
+
+// Acted is who did something in the run besides answering and arriving, as the run itself counts
+// it; "" is nobody. What the server writes past it, an act that was refused too, is none of it.
+func (e Event) Acted() string {
+	if e.By == Engine || e.Kind == PersonAnswered || e.Kind == PersonArrived || e.Kind == ActRefused || strings.HasPrefix(e.Writer, PeopleWriter) {
+		return ""
+	}
+	return Person(e.By)
+}
 
 // Absent is somebody whom the drill takes out: they count as not there, and what they do is
 // refused.
