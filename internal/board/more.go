@@ -34,6 +34,7 @@ func deedsFor(l i18n.Lang, p picture, me string) []deeds {
 	if leads && len(p.Plan.Estate.Places) > 1 {
 		people = append(people, deed{"relocate", l.T("Move the muster elsewhere", "参集場所を変更する")})
 	}
+	people = append(people, ownAnswer(l, p, me)...)
 	if len(held(l, p, me)) > 0 {
 		people = append(people, deed{"handover", l.T("Hand a role over", "役割を引き継ぐ")})
 	}
@@ -54,6 +55,22 @@ func deedsFor(l i18n.Lang, p picture, me string) []deeds {
 		if len(g.List) > 0 {
 			out = append(out, g)
 		}
+	}
+	return out
+}
+
+// ownAnswer is what somebody who has answered may say of themselves all the same: what has changed,
+// and that they have come although they could not.
+func ownAnswer(l i18n.Lang, p picture, me string) (out []deed) {
+	i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == me })
+	if i < 0 || !p.People[i].Called || p.People[i].AnsweredAt == nil || p.Plan.Scenario.Simulate != nil {
+		return nil
+	}
+	if slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
+		out = append(out, deed{"answer", l.T("Change my answer", "回答を訂正する")})
+	}
+	if slices.Contains(p.Plan.Scenario.Phases, run.Muster) && !p.People[i].CanCome && p.People[i].ArrivedAt == nil {
+		out = append(out, deed{"arrive", l.T("I have come after all", "参集を記録する")})
 	}
 	return out
 }
@@ -82,11 +99,11 @@ type priority struct {
 }
 
 // leadsWork reports whether somebody may order the work: who leads it, drafts the decision or
-// takes it.
+// takes it, and who acts in the place of one of them.
 func leadsWork(p picture, me plan.Person) bool {
 	d := p.Plan.Scenario.Decision
 	for _, role := range []string{p.Plan.Scenario.Lead, d.By, d.Draft} {
-		if role != "" && slices.Contains(me.Roles, role) {
+		if role != "" && stands(p, me, role) {
 			return true
 		}
 	}
@@ -108,7 +125,7 @@ func held(l i18n.Lang, p picture, me string) (out []choice) {
 	leads := leadsWork(p, one)
 	for _, x := range p.People {
 		for _, role := range x.Roles {
-			if role == "" || x.ID != me && (!leads || x.ArrivedAt == nil || !slices.Contains(counted, role)) || len(out) >= mostChoices {
+			if role == "" || x.ID != me && (!leads || !slices.Contains(counted, role)) || len(out) >= mostChoices {
 				continue
 			}
 			out = append(out, choice{role + "/" + x.ID, l.T("%s of %s", "%s（%s）", roleTitle(l, p.Titles, role), either(x.Name.In(string(l)), x.ID))})
@@ -200,6 +217,13 @@ func (b *Board) showDo(v *visit) error {
 func (d *doView) pick(p picture, of, me string) {
 	var w progress.Waiting
 	switch d.What {
+	case "answer", "arrive":
+		w.For, w.Phase, w.People = progress.AwaitSafety, run.SafetyCheck, []string{me}
+		if d.What == "arrive" {
+			w.For, w.Phase = progress.AwaitArrival, run.Muster
+		}
+		d.Tasks = []task{taskOf(d.L, p, w, me, d.Back)}
+		return
 	case "assess":
 		w.For = progress.AwaitAssess
 		for _, s := range p.Plan.Systems {

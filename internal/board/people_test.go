@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,61 @@ func TestDeputiesApprove(t *testing.T) {
 		for who, want := range map[string]bool{personID(32): true, personID(13): true, personID(30): true, personID(31): false, personID(1): false, personID(40): false} {
 			if _, page := w.browser(who).get("/tasks"); strings.Contains(page, `/act/approve"`) != want {
 				t.Errorf("%s: %s is offered to approve: %v, want %v", name, who, !want, want)
+			}
+		}
+	}
+}
+
+// Who stands in for the commander is offered what the commander is: the tasks that name nobody, the work that is ordered, and
+// the roles of others to hand over, also of those who have not come. While the commander is here they are not.
+func TestADeputyInCommandIsOfferedWhatTheCommanderIs(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	i := slices.IndexFunc(w.plan.Estate.People, func(p plan.Person) bool { return p.ID == personID(0) })
+	w.plan.Estate.People[i].Deputies = []string{personID(30)}
+	w.grant() // seals it
+	w.record(drill, run.Drill)
+	offered := func(when string, want bool) {
+		t.Helper()
+		b := w.browser(personID(30))
+		_, page := b.get("/tasks")
+		_, more := b.get("/runs/" + drill)
+		_, handover := b.get("/runs/" + drill + "/do/handover")
+		for what, is := range map[string]bool{"confirmations": strings.Contains(page, `/act/confirm"`), "moving the muster": strings.Contains(more, `/do/relocate"`),
+			"the commander's role to hand over": strings.Contains(handover, `value="commander/`+personID(0)+`"`)} {
+			if is != want {
+				t.Errorf("%s the deputy is offered %s: %v, want %v", when, what, is, want)
+			}
+		}
+	}
+	offered("with the commander here", false)
+	w.later(run.Event{Kind: run.PersonAnswered, Person: personID(0), By: personID(0), Data: run.Encode(run.Answer{Safety: run.BadlyHurt})})
+	offered("with the commander hurt", true)
+}
+
+// An answer may be corrected: one's own from the run's page, also that one has come after all, and another's by who speaks
+// for others, who finds everybody called in the form, the silent first.
+func TestAnAnswerIsCorrected(t *testing.T) {
+	w := recorded(t)
+	_, page := w.browser(personID(0)).get("/runs/" + drill + "/people")
+	answer, arrive, _ := strings.Cut(page[strings.Index(page, "correct an answer")+1:], "Say that somebody has arrived")
+	option := func(form string, n int) int { return strings.Index(form, `<option value="`+personID(n)+`">`) }
+	if silent, answered := option(answer, 8), option(answer, 5); silent < 0 || answered < silent {
+		t.Errorf("the form to answer for others has the silent at %d, who has answered at %d", silent, answered)
+	}
+	for n, want := range map[int]bool{8: true, 40: true, 5: false} { // silent, can't come, is here
+		if got := option(arrive, n) >= 0; got != want {
+			t.Errorf("the form to say who has arrived has %s: %v, want %v", personID(n), got, want)
+		}
+	}
+	for n, want := range map[int][2]bool{8: {false, false}, 40: {true, true}, 5: {true, false}} {
+		b := w.browser(personID(n))
+		_, page := b.get("/runs/" + drill)
+		for i, what := range []string{"answer", "arrive"} {
+			if got := strings.Contains(page, "/do/"+what+`"`); got != want[i] {
+				t.Errorf("%s is offered %s: %v, want %v", personID(n), what, got, want[i])
+			}
+			if _, form := b.get("/runs/" + drill + "/do/" + what); want[i] && !strings.Contains(form, map[string]string{"answer": `/act/checkin"`, "arrive": `/act/arrive"`}[what]) {
+				t.Errorf("the page to %s has no form", what)
 			}
 		}
 	}

@@ -274,9 +274,9 @@ type peopleView struct {
 	Me       string
 	Named    bool // the viewer may see who is who
 	Private  map[string]*api.PrivateAnswer
-	// For whom the viewer may answer, or say that they have come.
-	Silent, Coming []choice
-	Ask            ask
+	// For whom the viewer may answer, correct the answer, or say that they have come.
+	Silent, Answered, Coming []choice
+	Ask                      ask
 }
 
 // private are the parts of answers that are kept apart, as far as the API shows them to
@@ -314,10 +314,15 @@ func (v *visit) peopleOf(p picture, only string) peopleView {
 		view.Ask = askOf(v.lang, p.Plan)
 		for _, one := range p.People {
 			c := choice{one.ID, either(one.Name.In(string(v.lang)), one.ID)}
-			switch {
-			case one.Called && one.AnsweredAt == nil:
+			if !one.Called {
+				continue
+			}
+			if one.AnsweredAt == nil {
 				view.Silent = append(view.Silent, c)
-			case one.Called && one.CanCome && one.ArrivedAt == nil:
+			} else {
+				view.Answered = append(view.Answered, c)
+			}
+			if one.ArrivedAt == nil {
 				view.Coming = append(view.Coming, c)
 			}
 		}

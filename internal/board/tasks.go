@@ -159,12 +159,12 @@ func may(p picture, w progress.Waiting, person string) bool {
 	case len(w.People) > 0:
 		return false
 	}
-	// Nobody is named: those who lead the run, and who has come.
-	if slices.Contains(me.Roles, p.Plan.Scenario.Decision.By) || p.Plan.Scenario.Lead != "" && slices.Contains(me.Roles, p.Plan.Scenario.Lead) {
+	// Nobody is named: those who lead the run, who has come, and who acts in their place.
+	if stands(p, me, p.Plan.Scenario.Decision.By) || p.Plan.Scenario.Lead != "" && stands(p, me, p.Plan.Scenario.Lead) {
 		return true
 	}
 	for _, q := range p.Plan.Scenario.Quorum {
-		if slices.Contains(me.Roles, q.Role) {
+		if stands(p, me, q.Role) {
 			return true
 		}
 	}
@@ -178,8 +178,7 @@ func stands(p picture, me plan.Person, role string) bool {
 		return true
 	}
 	for _, holder := range p.Plan.Estate.InRole(role) {
-		here := slices.ContainsFunc(p.People, func(v personView) bool { return v.ID == holder.ID && v.ArrivedAt != nil && !v.Left && v.Safety.Fit() })
-		if !here && slices.Contains(holder.Deputies, me.ID) {
+		if slices.Contains(holder.Deputies, me.ID) && !slices.ContainsFunc(p.People, func(v personView) bool { return v.ID == holder.ID && v.ArrivedAt != nil && !v.Left && v.Safety.Fit() }) {
 			return true
 		}
 	}
