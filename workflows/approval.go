@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -165,9 +166,8 @@ func (r *response) mayApprove(a Approve) error {
 
 // anotherCould reports whether anybody could approve besides those who have.
 func (r *response) anotherCould() bool {
-	return slices.ContainsFunc(r.people, func(m *member) bool {
-		return !slices.Contains(r.approvals, m.plan.ID) && !r.unfit(m.plan.ID) && r.mayApproveFor(m.plan.ID) == nil
-	})
+	others := r.plan.Approvers(plan.Eyes{Not: r.approvals, Away: r.away, Out: r.unfit})
+	return slices.ContainsFunc(others, func(id string) bool { return r.mayApproveFor(id) == nil })
 }
 
 // toApprove refuses an answer to what does not wait for one.

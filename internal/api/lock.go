@@ -107,9 +107,14 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		return nil, free
 	}
 	if err != nil {
-		return nil, s.problemOf(ctx, id, err)
+		err = s.problemOf(ctx, id, err)
+		// It may be free: whoever asks again with this key is answered from it, and is no entry.
+		if p := new(Problem); errors.As(err, &p) && p.Code == CodeUnknownOutcome {
+			s.noteRelease(context.WithoutCancel(ctx), in.Name, h.Run, string(CodeUnknownOutcome), body)
+		}
+		return nil, err
 	}
-	s.noteRelease(ctx, in.Name, h.Run, body)
+	s.noteRelease(ctx, in.Name, h.Run, "ok", body)
 	return &answer[workflows.Done]{done}, nil
 }
 
@@ -117,12 +122,12 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 // the lock itself goes.
 const actRelease = "release lock"
 
-func (s *Server) noteRelease(ctx context.Context, system, runID string, of workflows.Control) {
+func (s *Server) noteRelease(ctx context.Context, system, runID, outcome string, of workflows.Control) {
 	why := run.OneLine(system+" of "+runID+": "+of.Reason, mostText)
 	if a, _ := identity.From(ctx); a.Person == "" { // the console, which is nobody: as whom it acts is no proof
 		why = run.OneLine(system+" of "+runID+", as "+of.By+": "+of.Reason, mostText)
 	}
-	if err := s.Identity.Enter(ctx, actRelease, why, "ok"); err != nil {
+	if err := s.Identity.Enter(ctx, actRelease, why, outcome); err != nil {
 		s.Log.Warn("who released a lock is not in the access log", "by", of.By, "system", system, "run", runID, "reason", of.Reason, "err", err)
 	}
 }

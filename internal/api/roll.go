@@ -209,7 +209,7 @@ func (out *People) totals(p plan.Plan, o progress.People, roll []progress.Person
 		for _, role := range m.Roles {
 			if r := roles[role]; r != nil {
 				r.add(m)
-				if r.Need == 0 && m.ArrivedAt != nil && (m.Last == nil || m.Last.Safety.Fit()) {
+				if r.Need == 0 && m.ArrivedAt != nil && !m.Left && (m.Last == nil || m.Last.Safety.Fit()) {
 					r.Present++
 				}
 			}

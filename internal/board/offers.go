@@ -106,7 +106,7 @@ func revisions(p picture, me string) (out []progress.Waiting) {
 	if !ok || !open || p.Overview.State.Ended() || !granted(p.Plan.Estate, me, plan.MayDecide) {
 		return nil
 	}
-	if !stands(p, one, d.By) && (ph == run.Failback || !slices.Contains(p.Deputies, me)) {
+	if !stands(p, one, d.By) && !slices.Contains(p.Deputies, me) {
 		return nil
 	}
 	for _, s := range p.Overview.Systems {

@@ -322,7 +322,7 @@ func (v *visit) peopleOf(p picture, only string) peopleView {
 			} else {
 				view.Answered = append(view.Answered, c)
 			}
-			if one.ArrivedAt == nil {
+			if one.ArrivedAt == nil || one.Left {
 				view.Coming = append(view.Coming, c)
 			}
 		}

@@ -52,11 +52,16 @@ func TestWhomAnApprovalWaitsFor(t *testing.T) {
 	if w := waits(); !slices.Equal(w.People, []string{"ito"}) || w.Need != 1 {
 		t.Errorf("after a handover and one approval: waits for %v, need %d", w.People, w.Need)
 	}
-	// Only a reminded ito is left, and nothing came: sato, who decided, may approve. An act of ito's is a sign of life.
+	// Only a reminded ito is left, and nothing came. suzuki, who has approved, is one who could in place of sato, who decided.
 	add(run.Event{Kind: run.PersonCalled, Person: "ito", By: run.Engine}, run.Call{})
 	add(run.Event{Kind: run.PersonReminded, Person: "ito", By: run.Engine}, nil)
-	if w := waits(); !slices.Equal(w.People, []string{"ito", "sato"}) {
+	if w := waits(); !slices.Equal(w.People, []string{"ito"}) {
 		t.Errorf("with a silent approver: waits for %v", w.People)
+	}
+	// Once suzuki is hurt sato may. An act of ito's is a sign of life.
+	add(run.Event{Kind: run.PersonAnswered, Person: "suzuki", By: "suzuki"}, run.Answer{Safety: run.BadlyHurt})
+	if w := waits(); !slices.Equal(w.People, []string{"ito", "sato"}) {
+		t.Errorf("with a silent approver and a hurt one: waits for %v", w.People)
 	}
 	add(run.Event{Kind: run.OrderGiven, By: "ito"}, run.Order{ID: "order-1"})
 	if w := waits(); !slices.Equal(w.People, []string{"ito"}) {

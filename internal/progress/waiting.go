@@ -2,6 +2,7 @@ package progress
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -273,6 +274,10 @@ func (t *Tracker) approvers(a *asked) []string {
 		for id := range t.approved {
 			eyes.Not = append(eyes.Not, id)
 		}
+		// The run counts who has approved among those who could do it in place of who decided.
+		if slices.ContainsFunc(slices.Collect(maps.Keys(t.approved)), func(id string) bool { return !eyes.Out(id) && !slices.Contains(eyes.Decided, id) }) {
+			eyes.Not = append(eyes.Not, eyes.Decided...)
+		}
 	}
 	return t.plan.Approvers(eyes)
 }
@@ -290,9 +295,20 @@ func (t *Tracker) musterSite() string {
 // deciders are those who hold a role. Before one who is not there, or there and hurt, or has left, come those who stand in
 // for them and can act; the holder may act all the same, unless the drill has taken them out.
 func (t *Tracker) deciders(role string) (people []string) {
-	add := func(id string) {
-		if !slices.Contains(people, id) {
-			people = append(people, id)
+	standing := map[string][]string{} // by whom they stand in for
+	for _, id := range t.ids() {
+		if p := t.people[id]; len(p.standsIn) > 0 && !p.absent && p.last.Safety.Fit() {
+			for _, of := range p.standsIn {
+				standing[of] = append(standing[of], id)
+			}
+		}
+	}
+	named := map[string]bool{}
+	add := func(ids ...string) {
+		for _, id := range ids {
+			if !named[id] {
+				named[id], people = true, append(people, id)
+			}
 		}
 	}
 	var replaced []string
@@ -305,22 +321,16 @@ func (t *Tracker) deciders(role string) (people []string) {
 		if !p.absent {
 			replaced = append(replaced, holder.ID)
 		}
-		for _, id := range t.ids() {
-			if p := t.people[id]; slices.Contains(p.standsIn, holder.ID) && !p.absent && p.last.Safety.Fit() {
-				add(id)
-			}
-		}
+		add(standing[holder.ID]...)
 	}
-	for _, id := range replaced {
-		add(id)
-	}
+	add(replaced...)
 	return people
 }
 
 // withDeputies adds to those who decide the deputies whom the run has asked to, since they have not.
 func (t *Tracker) withDeputies(people []string) []string {
 	for _, id := range t.deputies {
-		if !slices.Contains(people, id) {
+		if p := t.people[id]; !slices.Contains(people, id) && (p == nil || !p.absent) {
 			people = append(people, id)
 		}
 	}
