@@ -273,26 +273,32 @@ func askedOfStep(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting, ho
 		how.add("", "muster step %s %s %s%s%s", act, runID, w.Step, reason, at)
 	}
 	switch {
-	case w.Kind == run.WaitUnknown && slices.Contains(acts, string(run.ActRetry)) && changes(of, w):
-		how.Notes = append(how.Notes, l.T("retry looks at the target first, and acts only if it is proven that nothing was done.",
-			"retry（再試行）は、まず対象の状態を確認し直し、未実行と確認できた場合に限り実行します。"))
+	case !slices.Contains(acts, string(run.ActRetry)):
+	case w.Kind == run.WaitUnknown:
+		if s, ok := waitingStep(of, w); ok {
+			how.Notes = append(how.Notes, l.Again(string(run.ActRetry), s.Effect, s.CanLook))
+		}
 	case w.Kind == run.WaitAbsent && w.Site != "":
-		how.Notes = append(how.Notes, l.T("This is muster's worker and says nothing of the site itself. There: systemctl status muster-worker@%[1]s (or muster worker --site %[1]s; with muster up, muster itself), then retry.",
-			"応答がないのはmusterのワーカーであり、拠点そのものの状態はこれでは分かりません。拠点で systemctl status muster-worker@%[1]s を確認し（または muster worker --site %[1]s、muster up の場合はmuster自体）、その後 retry（再試行）を実行してください。", w.Site))
+		how.Notes = append(how.Notes, l.WorkerAway(w.Site, string(run.ActRetry)))
 	}
 	return what
 }
 
-// changes reports whether a step that waits changes something: only such a one is looked at before it is tried again.
-func changes(of plan.Plan, w progress.Waiting) bool {
+// waitingStep is the step of the plan that waits; none where another runbook of the system has one of that name that is tried
+// again in another way.
+func waitingStep(of plan.Plan, w progress.Waiting) (found plan.Step, ok bool) {
 	for _, r := range of.Runbooks {
 		for _, s := range r.Steps {
-			if r.System == w.System && s.ID == w.Step {
-				return s.Effect.Once()
+			if r.System != w.System || s.ID != w.Step {
+				continue
 			}
+			if ok && (s.Effect.Once() != found.Effect.Once() || s.CanLook != found.CanLook) {
+				return plan.Step{}, false
+			}
+			found, ok = s, true
 		}
 	}
-	return false
+	return found, ok
 }
 
 // actsAs is one of those who are waited for, for a command of readers who have no token of their own.

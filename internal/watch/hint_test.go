@@ -22,7 +22,8 @@ func hints(l i18n.Lang, p plan.Plan, w progress.Waiting) string {
 func TestAHintIsACommandThatRuns(t *testing.T) {
 	p := testPlan(t)
 	p.Scenario.Lead = "commander"
-	pandemic, incident := p, p
+	pandemic, incident, blind := p, p, p
+	blind.Runbooks = []plan.Runbook{{Name: "orders-failover", System: "orders", Steps: []plan.Step{{ID: "promote"}}}}
 	pandemic.Scenario.Hazard, incident.Scenario.Hazard = run.Pandemic, run.SecurityIncident
 	regulated := p
 	regulated.Estate.Roles = []plan.Role{{Name: "commander", Title: plan.Text{EN: "Incident commander", JA: "指揮者"}}}
@@ -41,12 +42,14 @@ func TestAHintIsACommandThatRuns(t *testing.T) {
 		without []string
 	}{
 		"a step of unknown outcome": {p: p, w: of(run.WaitUnknown, nil),
-			en:      []string{"\n     muster step done r-1 promote --reason WHY --as sato\n     muster step retry r-1 promote --as sato\n     muster step skip r-1 promote --reason WHY --as sato\n", "retry looks at the target first"},
-			ja:      []string{"muster step done r-1 promote --reason 理由 --as sato", "未実行と確認できた場合に限り実行します。"},
+			en:      []string{"\n     muster step done r-1 promote --reason WHY --as sato\n     muster step retry r-1 promote --as sato\n     muster step skip r-1 promote --reason WHY --as sato\n", "“retry” looks at the target first"},
+			ja:      []string{"muster step done r-1 promote --reason 理由 --as sato", "未完了で実行中でもないと確認できた場合に限り実行します。"},
 			without: []string{"done|", "systemctl"}},
+		"one whose action can't look": {p: blind, w: of(run.WaitUnknown, nil),
+			en: []string{"“retry” asks the ledger of the site's worker"}, ja: []string{"「retry」は、拠点のワーカーの実行台帳を確認し"}, without: []string{"looks at the target first"}},
 		"a worker that is away": {p: p, w: of(run.WaitAbsent, nil),
 			en:      []string{"muster step done r-1 promote --reason WHY --as sato", "says nothing of the site itself. There: systemctl status muster-worker@osaka (or muster worker --site osaka;"},
-			ja:      []string{"拠点そのものの状態はこれでは分かりません", "muster-worker@osaka"},
+			ja:      []string{"拠点の被災を意味するとは限りません", "muster-worker@osaka"},
 			without: []string{"looks at the target first"}},
 		"a task": {p: p, w: of(run.WaitHuman, nil),
 			en: []string{"muster step done r-1 promote --as sato\n", "muster step skip r-1 promote --reason WHY --as sato"},

@@ -40,7 +40,7 @@ func testPlan(t *testing.T) plan.Plan {
 		Systems: []plan.System{{Name: "orders", Priority: "S", Home: "tokyo", Alternate: "osaka", Objective: plan.Objective{RTO: &rto},
 			Probes: []plan.Probe{{Name: "orders/write", System: "orders", Function: "write", Weight: 60}, {Name: "orders/read", System: "orders", Function: "read", Weight: 40}}}},
 		Runbooks: []plan.Runbook{{Name: "orders-failover", System: "orders", Steps: []plan.Step{
-			{ID: "fence", Uses: "postgres.fence", Site: "tokyo", Budget: run.Duration(time.Second)}, {ID: "promote", Uses: "postgres.promote", Site: "osaka"}, {ID: "announce", Uses: "human.task"}}}},
+			{ID: "fence", Uses: "postgres.fence", Site: "tokyo", Budget: run.Duration(time.Second)}, {ID: "promote", Uses: "postgres.promote", Site: "osaka", CanLook: true}, {ID: "announce", Uses: "human.task"}}}},
 	}
 	if err := p.Seal(); err != nil {
 		t.Fatal(err)
