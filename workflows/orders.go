@@ -156,21 +156,30 @@ func (r *response) tellRecovery(ctx workflow.Context, s *system, book plan.Runbo
 
 // holders are those who hold one of these roles now, and who stands in for them and can act, each once.
 func (r *response) holders(roles []string) []string {
+	standing := map[string][]string{} // by whom they stand in for
+	for _, d := range r.people {
+		if r.deputiesTold && d.answer.Safety.Fit() {
+			for _, of := range d.standsIn {
+				standing[of] = append(standing[of], d.plan.ID)
+			}
+		}
+	}
 	var out []string
-	add := func(m *member) {
-		if !slices.Contains(out, m.plan.ID) {
-			out = append(out, m.plan.ID)
+	named := map[string]bool{}
+	add := func(ids ...string) {
+		for _, id := range ids {
+			if !named[id] {
+				named[id], out = true, append(out, id)
+			}
 		}
 	}
 	for _, m := range r.people {
 		if !slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
 			continue
 		}
-		add(m)
-		for _, d := range r.people {
-			if r.deputiesTold && r.replaced(m) && slices.Contains(d.standsIn, m.plan.ID) && d.answer.Safety.Fit() {
-				add(d)
-			}
+		add(m.plan.ID)
+		if r.replaced(m) {
+			add(standing[m.plan.ID]...)
 		}
 	}
 	return out
