@@ -7,6 +7,7 @@ package haproxy
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -161,26 +162,32 @@ func waitUp(ctx context.Context, p Wait) (State, error) {
 	return p.until(ctx, p.Within.Std(), plan.Text{EN: "to be up", JA: "稼働状態"}, func(s State) (bool, error) { return s.Status == "UP" || s.Status == "no check", nil })
 }
 
-// until looks until ok, and says at the end what it saw instead. An error of ok ends it.
-func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text, ok func(State) (bool, error)) (State, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for {
-		now, err := s.state(ctx)
-		if err == nil {
-			if done, over := ok(now); done || over != nil {
-				return now, over
-			}
+// errNotYet says that what is waited for is not so yet.
+var errNotYet = errors.New("not yet")
+
+// until looks until ok, and says at the end what it saw instead: no look is begun after within, and the last one has its own
+// time. An error of ok ends it.
+func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text, ok func(State) (bool, error)) (now State, err error) {
+	var over error
+	err = activities.UntilWhole(ctx, within, every, func(ctx context.Context) (err error) {
+		if now, err = s.state(ctx); err != nil {
+			return err
 		}
-		select {
-		case <-time.After(every):
-		case <-ctx.Done():
-			if err != nil {
-				return now, err
-			}
-			return now, activities.FindingBoth("%s took more than %s %s: it shows %s, %s, %d sessions", "%s は %s以内に %s にならなかった：表示は %s、%s、セッション %d", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
+		var done bool
+		if done, over = ok(now); done || over != nil {
+			return nil
 		}
+		return errNotYet
+	})
+	switch {
+	case over != nil:
+		return now, over
+	case ctx.Err() != nil:
+		return now, ctx.Err()
+	case errors.Is(err, errNotYet):
+		return now, activities.FindingBoth("%s took more than %s %s: it shows %s, %s, %d sessions", "%s は %s以内に %s にならなかった：表示は %s、%s、セッション %d", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
 	}
+	return now, err
 }
 
 // state asks the balancer. A backend or server that it does not have is refused.
