@@ -151,7 +151,7 @@ func (t *Tracker) openOrders() []Waiting {
 		if o.Person != "" {
 			w.People = []string{o.Person}
 		}
-		w.People = append(w.People, t.deciders(o.Role)...)
+		w.People = append(w.People, t.holders(o.Role)...)
 		for _, s := range o.Next {
 			w.Acts = append(w.Acts, string(s))
 		}

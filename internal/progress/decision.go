@@ -81,7 +81,7 @@ func (t *Tracker) toReview() []Waiting {
 	for _, name := range sortedKeys(t.reviews) {
 		r := t.reviews[name]
 		w := Waiting{For: AwaitReview, Phase: run.Recovery, System: name, Role: t.plan.Scenario.Decision.By, Text: r.why, Acts: []string{string(r.review.Choice)}, Since: r.at, Review: &r.review}
-		w.People = t.withDeputies(t.deciders(w.Role))
+		w.People = t.withDeputies(t.holders(w.Role))
 		out = append(out, w)
 	}
 	return out

@@ -205,7 +205,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 			for _, st := range s.Statements {
 				if _, said := t.stated[s.Name][st.Function]; !said {
 					w := Waiting{For: AwaitStatement, Phase: ph, System: s.Name, Step: st.Function, Role: st.Role, Since: since}
-					w.People = t.deciders(st.Role)
+					w.People = t.holders(st.Role)
 					out = append(out, w)
 				}
 			}
@@ -245,7 +245,7 @@ func (t *Tracker) closers() (role string, people []string) {
 		if r == "" {
 			continue
 		}
-		for _, id := range t.deciders(r) {
+		for _, id := range t.holders(r) {
 			if !slices.Contains(people, id) {
 				people = append(people, id)
 			}
@@ -292,9 +292,9 @@ func (t *Tracker) musterSite() string {
 	return ""
 }
 
-// deciders are those who hold a role. Before one who is not there, or there and hurt, or has left, come those who stand in
+// holders are those who hold a role. Before one who is not there, or there and hurt, or has left, come those who stand in
 // for them and can act; the holder may act all the same, unless the drill has taken them out.
-func (t *Tracker) deciders(role string) (people []string) {
+func (t *Tracker) holders(role string) (people []string) {
 	standing := map[string][]string{} // by whom they stand in for
 	for _, id := range t.ids() {
 		if p := t.people[id]; len(p.standsIn) > 0 && !p.absent && p.last.Safety.Fit() {
@@ -360,7 +360,7 @@ func (t *Tracker) decisions() []Waiting {
 		for _, c := range a.ask.Choices {
 			w.Acts = append(w.Acts, string(c))
 		}
-		w.People = t.deciders(a.ask.Role)
+		w.People = t.holders(a.ask.Role)
 		w.People = t.withDeputies(w.People)
 		if a.ask.DeadlineS > 0 {
 			at := a.at.Add(time.Duration(a.ask.DeadlineS * float64(time.Second)))
