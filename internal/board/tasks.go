@@ -379,12 +379,9 @@ func hintOn(l i18n.Lang, p picture, w progress.Waiting) string {
 // waitingStep is the step of the plan that waits: another runbook of the system may have one of that ID.
 func waitingStep(p picture, w progress.Waiting) (plan.Step, bool) {
 	for _, s := range p.Overview.Steps {
-		if s.ID != w.Step || s.System != w.System || s.Progress != progress.StepWaits {
-			continue
-		}
-		for _, rb := range p.Plan.Runbooks {
-			if i := slices.IndexFunc(rb.Steps, func(of plan.Step) bool { return of.ID == w.Step }); i >= 0 && rb.Name == s.Runbook {
-				return rb.Steps[i], true
+		if s.ID == w.Step && s.System == w.System && s.Progress == progress.StepWaits {
+			if of, ok := p.Plan.Step(s.Runbook, w.Step); ok {
+				return of, true
 			}
 		}
 	}

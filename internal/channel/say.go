@@ -399,12 +399,8 @@ func (p *picture) hint(e run.Event, w run.Wait, l i18n.Lang) string {
 			return l.WorkerAway(e.Site, again)
 		}
 	case run.WaitUnknown:
-		for _, rb := range p.plan.Runbooks {
-			for _, s := range rb.Steps {
-				if rb.Name == e.Runbook && s.ID == e.Step {
-					return l.Again(again, s.Effect, s.CanLook)
-				}
-			}
+		if s, ok := p.plan.Step(e.Runbook, e.Step); ok {
+			return l.Again(again, s.Effect, s.CanLook)
 		}
 	}
 	return ""

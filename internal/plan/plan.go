@@ -371,6 +371,17 @@ func (p *Plan) Runbook(name string) (Runbook, bool) {
 	return Runbook{}, false
 }
 
+// Step is a step of a runbook; two runbooks of a system may each have one of that ID.
+func (p *Plan) Step(runbook, id string) (Step, bool) {
+	book, _ := p.Runbook(runbook)
+	for _, s := range book.Steps {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
 // HasStep lists the systems that have a step of that ID, in the plan's order: IDs are unique within
 // a runbook only.
 func (p *Plan) HasStep(id string) []string {
