@@ -99,13 +99,18 @@ func (r *response) inject(ctx workflow.Context) string {
 
 // doInject does one inject now. It returns why it could not, or "".
 func (r *response) doInject(ctx workflow.Context, s plan.Step) string {
-	phase := r.phase
-	a := r.handsFor(s.Starts).try(ctx, phase, s, 1)
-	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
-		Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
-	if s.Effect.Once() {
-		w := workedStep{step: s}
+	phase, generation := r.phase, 1
+	w := workedStep{step: s}
+	a := r.handsFor(s.Starts).try(ctx, phase, s, generation)
+	w.note(a)
+	if a.never && ctx.Err() == nil && workflow.GetVersion(ctx, changeLostInjects, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		generation++ // what never reached the worker was no try, and nothing to end a drill for
+		a = r.handsFor(s.Starts).try(ctx, phase, s, generation)
 		w.note(a)
+	}
+	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
+		Generation: generation, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, generation, 0))})
+	if s.Effect.Once() {
 		r.injected = append(r.injected, w)
 	}
 	if a.ending != passed {

@@ -247,6 +247,8 @@ const (
 	changeNobodyTook = "nobody-took"
 	// changeLostOrders: an order that was lost on the way to its worker is given once more without asking.
 	changeLostOrders = "lost-orders"
+	// changeLostInjects: so is the order of an inject.
+	changeLostInjects = "lost-injects"
 	// changeProbesStay: probes go on until the run ends them, also when it is cancelled in the engine.
 	changeProbesStay = "probes-stay"
 	// changeGoesHome: what gives up while it is paused goes home.

@@ -44,7 +44,7 @@ var (
 const (
 	shipped = "../../scenarios/cases"
 	results = "../../docs/cases.json"
-	atOnce  = 8 // most of a run is waiting
+	atOnce  = 4 // most of a run is waiting; more only wait for this machine
 )
 
 // servers starts what a group's targets need, by the group's folder. Each gets the copy of
