@@ -133,6 +133,12 @@ func TestAnswersReachTheRun(t *testing.T) {
 		t.Errorf("filtered: %+v", got.People)
 	}
 
+	// Who has to go again is not there any more, until they are back.
+	w.arrives(workflows.Arrive{Person: "tanaka", Online: true})
+	w.answers(workflows.CheckIn{Person: "tanaka", Safety: run.Safe})
+	if p = w.people(api.PeopleFilter{State: "answered"}); p.Totals.Arrived != 0 || len(p.People) != 3 || !p.People[1].Left || p.People[1].ArrivedAt == nil {
+		t.Errorf("tanaka has left: %+v", p)
+	}
 	w.arrives(workflows.Arrive{Person: "sato"})
 	w.arrives(workflows.Arrive{Person: "tanaka", Online: true})
 	w.arrives(workflows.Arrive{Person: "suzuki", By: "sato", Place: "online"})

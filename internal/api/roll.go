@@ -47,7 +47,7 @@ type Totals struct {
 	Hurt        int `json:"hurt" doc:"All who are hurt or ill, also those who did not say how badly."`
 	Silent      int `json:"silent"`
 	CanCome     int `json:"can_come"`
-	Arrived     int `json:"arrived"`
+	Arrived     int `json:"arrived" doc:"Are there now: who had to go again is not."`
 	Absent      int `json:"absent"`
 }
 
@@ -110,7 +110,7 @@ func (t *Totals) add(p progress.Person) {
 			t.CanCome++
 		}
 	}
-	if p.ArrivedAt != nil {
+	if p.ArrivedAt != nil && !p.Left {
 		t.Arrived++
 	}
 }

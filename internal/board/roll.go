@@ -70,7 +70,7 @@ func (t *tally) add(p personView) {
 			t.Coming++
 		}
 	}
-	if p.ArrivedAt != nil {
+	if p.ArrivedAt != nil && !p.Left {
 		t.Here++
 	}
 }

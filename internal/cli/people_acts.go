@@ -285,6 +285,8 @@ func (c *command) showPeople(p api.People) {
 			state += c.t("; could not be reached by any channel", "・どの連絡手段でも届いていない")
 		}
 		switch {
+		case m.Left:
+			where = c.t("had to go; came to %s at %s", "離脱（%s に %s 参集）", m.Place, c.clock(m.ArrivedAt))
 		case m.ArrivedAt != nil:
 			where = c.t("%s since %s", "%s（%s から）", m.Place, c.clock(m.ArrivedAt))
 		case m.Last != nil && m.Last.ComesAt != nil:

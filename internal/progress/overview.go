@@ -207,7 +207,7 @@ type People struct {
 	Safe     int      `json:"safe"`
 	Injured  int      `json:"injured"` // hurt or ill, lightly or badly
 	Silent   int      `json:"silent"`
-	Mustered int      `json:"mustered"`
+	Mustered int      `json:"mustered"` // are there now: who had to go again is not
 	Need     []Needed `json:"need,omitempty"`
 	Quorum   *bool    `json:"quorum,omitempty"` // nil: not settled yet
 

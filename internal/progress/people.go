@@ -161,7 +161,7 @@ func (t *Tracker) count() People {
 		} else if p.called || p.arrivedAt != nil {
 			c.Silent++
 		}
-		if p.arrivedAt != nil {
+		if p.arrivedAt != nil && !p.left {
 			c.Mustered++
 		}
 	}
@@ -250,7 +250,7 @@ type Person struct {
 	// apart; "" is none.
 	Private   string     `json:"-"`
 	ArrivedAt *time.Time `json:"arrived_at,omitempty"`
-	Left      bool       `json:"-"` // came, and said since that they have to go
+	Left      bool       `json:"left,omitempty" doc:"Had come, and has said since that they have to go."`
 	Place     string     `json:"place,omitempty"`
 	Online    bool       `json:"online,omitempty"` // arrived online
 }
@@ -293,7 +293,7 @@ func (p *person) state() string {
 	switch {
 	case p.absent:
 		return OutOfDrill
-	case p.arrivedAt != nil:
+	case p.arrivedAt != nil && !p.left:
 		return Present
 	case p.first != nil:
 		return HasReplied

@@ -325,6 +325,10 @@ func TestTheDeputyOfWhoCameAndIsHurtIsWaitedFor(t *testing.T) {
 		if !slices.Equal(people, want) || o.People.Need[0].Present != 1 {
 			t.Errorf("after %d events: waits for %v, want %v; there are %+v", n, people, want, o.People.Need)
 		}
+		left := n == len(events)-1
+		if here := map[bool]int{n < 6: 1, n >= 6: 2, left: 1}[true]; o.People.Mustered != here {
+			t.Errorf("after %d events: %d are there, want %d", n, o.People.Mustered, here)
+		}
 	}
 }
 
