@@ -192,7 +192,7 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 			}
 		})
 		settled := func() bool { return s.homeChoice != "" || r.homeAborted }
-		// Whoever should decide may be asleep: the deputies may too, once they were asked about this way home.
+		// Whoever should decide may be asleep: the deputies may too once they were asked, about this or about the recovery.
 		if after := deputyAfter(r.plan.Scenario.Decision); !called && after > 0 && workflow.GetVersion(ctx, changeDeputiesHome, workflow.DefaultVersion, 1) == 1 {
 			if ok, _ := workflow.AwaitWithTimeout(ctx, after, settled); !ok && ctx.Err() == nil {
 				called = true

@@ -29,9 +29,9 @@ func (r *response) member(id string) *member { return r.byID[id] }
 // there reports whether somebody came and has not left since.
 func (m *member) there() bool { return !m.arrivedAt.IsZero() && !m.left }
 
-// answers takes somebody's answer in.
+// answers takes somebody's answer in. Who has left is back once they arrive again, whatever they answer on the way.
 func (r *response) answers(m *member, a run.Answer) {
-	m.answer, m.left = a, r.leftReplaced && !m.arrivedAt.IsZero() && a.Leaves()
+	m.answer, m.left = a, m.left || r.leftReplaced && !m.arrivedAt.IsZero() && a.Leaves()
 }
 
 // call calls people, each once. standsIn names the silent person they are called for.

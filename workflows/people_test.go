@@ -169,6 +169,7 @@ func TestDeputiesAreCalledAtOnce(t *testing.T) {
 			var gone, back error
 			w.atEvent(run.PersonCalled, "", func() {
 				w.say(true, safe("sato"), here("sato"), safe("tanaka"), plan.Said{Person: "sato", Safety: run.Safe})
+				w.say(true, plan.Said{Person: "sato", Safety: run.LightlyHurt}) // on the road
 			})
 			w.atEvent(run.PersonStandsIn, "", func() {
 				w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "annex", Reason: "closer"}, &gone)

@@ -32,7 +32,9 @@ func (r *response) askDeputies(ctx workflow.Context, after time.Duration) {
 		for _, id := range m.plan.Deputies {
 			if d := r.member(id); d != nil && !slices.Contains(d.plan.Roles, role) && !slices.Contains(r.deputies, id) {
 				r.deputies = append(r.deputies, id)
-				r.call(ctx, []string{id}, m.plan.ID)
+				if r.phase != run.Failback { // the muster is over, and nobody is to come
+					r.call(ctx, []string{id}, m.plan.ID)
+				}
 			}
 		}
 	}

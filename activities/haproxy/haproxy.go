@@ -182,6 +182,8 @@ func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text,
 	switch {
 	case over != nil:
 		return now, over
+	case err == nil: // seen, whatever has ended since
+		return now, nil
 	case ctx.Err() != nil:
 		return now, ctx.Err()
 	case errors.Is(err, errNotYet):

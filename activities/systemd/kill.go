@@ -197,6 +197,8 @@ func gone(ctx context.Context, units []unit, b blow) error {
 		return nil
 	})
 	switch {
+	case err == nil: // seen, whatever has ended since
+		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errUnsteady):

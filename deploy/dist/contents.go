@@ -25,7 +25,7 @@ var programs = []struct{ name, module, pkg string }{
 
 // pages are folders and files of the sources that are read: they lie below doc as they lie here, so that what one says of another,
 // by a link or by its path, is found.
-var pages = []string{"docs", "scenarios", "runbooks", "deploy/systemd/examples", "deploy/slack/manifest.yaml", "deploy/prometheus/alerts.yaml"}
+var pages = []string{"docs", "scenarios", "runbooks", "deploy/systemd/examples", "deploy/slack/manifest.yaml", "deploy/prometheus/alerts.yaml", "deploy/grafana"}
 
 const doc = "/usr/share/doc/muster/"
 

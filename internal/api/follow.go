@@ -86,6 +86,13 @@ func (x seen) Roll() []progress.Person {
 	return x.t.Roll()
 }
 
+// Present is how many are there for a role.
+func (x seen) Present(role string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Present(role)
+}
+
 // Estate is the estate as it is now, after handovers.
 func (x seen) Estate() plan.Estate {
 	x.mu.Lock()

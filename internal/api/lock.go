@@ -114,7 +114,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		}
 		return nil, err
 	}
-	s.noteRelease(ctx, in.Name, h.Run, "ok", body)
+	s.noteRelease(context.WithoutCancel(ctx), in.Name, h.Run, "ok", body) // also when who asked has hung up: it is free
 	return &answer[workflows.Done]{done}, nil
 }
 

@@ -156,7 +156,7 @@ func (s *Server) getPeople(ctx context.Context, in *struct {
 	if m := p.Estate.Muster; m != nil && !p.Scenario.Daytime && p.Scenario.Hazard == run.Disaster && (out.Place == nil || !out.Place.Online) {
 		out.Kit = m.Kit
 	}
-	out.totals(p, o, roll)
+	out.totals(p, t, o, roll)
 	out.Own = !s.seesList(ctx, t, p, reader)
 	for _, m := range roll {
 		if out.Own && m.ID != reader {
@@ -188,7 +188,7 @@ func inState(m progress.Person, state string) bool {
 }
 
 // totals adds everybody up: together, by department, by role that is needed now.
-func (out *People) totals(p plan.Plan, o progress.People, roll []progress.Person) {
+func (out *People) totals(p plan.Plan, t seen, o progress.People, roll []progress.Person) {
 	var from time.Time
 	var answers []time.Time
 	sections, roles := map[string]*Totals{}, map[string]*RoleTotals{}
@@ -197,7 +197,7 @@ func (out *People) totals(p plan.Plan, o progress.People, roll []progress.Person
 	}
 	for _, role := range []string{p.Scenario.Lead, p.Scenario.Decision.By} {
 		if role != "" && roles[role] == nil {
-			roles[role] = &RoleTotals{Role: role}
+			roles[role] = &RoleTotals{Role: role, Present: t.Present(role)}
 		}
 	}
 	for _, m := range roll {
@@ -209,9 +209,6 @@ func (out *People) totals(p plan.Plan, o progress.People, roll []progress.Person
 		for _, role := range m.Roles {
 			if r := roles[role]; r != nil {
 				r.add(m)
-				if r.Need == 0 && m.ArrivedAt != nil && !m.Left && (m.Last == nil || m.Last.Safety.Fit()) {
-					r.Present++
-				}
 			}
 		}
 		if m.CalledAt != nil && (from.IsZero() || m.CalledAt.Before(from)) {

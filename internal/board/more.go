@@ -66,7 +66,7 @@ func ownAnswer(l i18n.Lang, p picture, me string) (out []deed) {
 	if i < 0 || !p.People[i].Called || p.People[i].AnsweredAt == nil || p.Plan.Scenario.Simulate != nil {
 		return nil
 	}
-	if slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
+	if answers(p.Plan.Scenario) {
 		out = append(out, deed{"answer", l.T("Change my answer", "回答を訂正する")})
 	}
 	if slices.Contains(p.Plan.Scenario.Phases, run.Muster) && !p.People[i].CanCome && p.People[i].ArrivedAt == nil {

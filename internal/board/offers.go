@@ -22,13 +22,20 @@ func late(p picture, me string) (out []progress.Waiting) {
 		return nil
 	}
 	one := p.People[i]
-	if one.Safety == "" && !waits(progress.AwaitSafety) && slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
+	if one.AnsweredAt == nil && !waits(progress.AwaitSafety) && answers(p.Plan.Scenario) {
 		out = append(out, progress.Waiting{For: progress.AwaitSafety, People: []string{me}, Phase: run.SafetyCheck, Since: p.Overview.StartedAt})
 	}
 	if (one.CanCome && one.ArrivedAt == nil || one.Left) && !waits(progress.AwaitArrival) && slices.Contains(p.Plan.Scenario.Phases, run.Muster) {
 		out = append(out, progress.Waiting{For: progress.AwaitArrival, People: []string{me}, Phase: run.Muster, Since: p.Overview.StartedAt})
 	}
 	return out
+}
+
+// answers reports whether people say something beside that they have come: in the safety check, and where nobody is asked how
+// they are, as in an intrusion, whether they can come.
+func answers(s plan.Scenario) bool {
+	asked := run.QuestionsOf(s.Hazard)
+	return slices.Contains(s.Phases, run.SafetyCheck) || slices.Contains(s.Phases, run.Muster) && asked.CanCome && len(asked.Safety) == 0
 }
 
 // awaitDraft is no wait of the run: whoever drafts may propose what somebody else decides.
@@ -76,15 +83,16 @@ func (t *task) drafted(l i18n.Lang, p picture) {
 }
 
 // awaitGlass is no wait of the run either: whoever may not approve a real response's next
-// move, since it is theirs, can break the glass when nobody else is to be had.
+// move, since it is theirs or they have approved it already, can break the glass when nobody else is to be had.
 const awaitGlass progress.Awaited = "glass"
 
 func glass(p picture, me string) (out []progress.Waiting) {
-	if p.Overview.Kind != run.Response || me != p.Overview.By && !slices.ContainsFunc(p.Overview.Systems, func(s progress.System) bool { return s.DecidedBy == me }) {
+	if p.Overview.Kind != run.Response {
 		return nil
 	}
+	theirs := me == p.Overview.By || slices.ContainsFunc(p.Overview.Systems, func(s progress.System) bool { return s.DecidedBy == me })
 	for _, w := range p.Overview.Waiting {
-		if (w.For == progress.AwaitApproval || w.For == progress.AwaitActivation) && !slices.Contains(w.People, me) {
+		if (w.For == progress.AwaitApproval || w.For == progress.AwaitActivation) && !slices.Contains(w.People, me) && (theirs || slices.Contains(w.Given, me)) {
 			kind := "recovery"
 			if w.For == progress.AwaitActivation {
 				kind = "activation"

@@ -250,3 +250,44 @@ func TestThePageSaysWhomNoChannelReaches(t *testing.T) {
 		t.Error("it still does when they have been reached")
 	}
 }
+
+// Where nobody is asked how they are, as in an intrusion, whoever is called says on the board whether they can come, and who had to
+// go again that they are back.
+func TestAnIntrusionAsksWhoComes(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.plan.Scenario.Hazard, w.plan.Scenario.Simulate = run.SecurityIncident, nil
+	w.plan.Scenario.Phases = []run.Phase{run.Activation, run.Muster, run.RecoveryDecision, run.Recovery, run.Closing}
+	w.grant()
+	me := personID(6)
+	w.append(run.Event{Run: drill, Writer: "run", Seq: 1, At: begun, Kind: run.RunStarted, By: personID(1),
+		Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Walkthrough, Scenario: "tokyo-loss", Hazard: run.SecurityIncident, PlanHash: w.plan.Hash})},
+		run.Event{Run: drill, Writer: "run", Seq: 2, At: begun, Kind: run.PersonCalled, Person: me, By: run.Engine, Data: run.Encode(run.Call{})},
+		run.Event{Run: drill, Writer: "run", Seq: 3, At: begun, Kind: run.PhaseStarted, Phase: run.Muster, By: run.Engine})
+	b := w.browser(me)
+	offers := func(when string, answer, arrival bool) {
+		t.Helper()
+		_, page := b.get("/tasks")
+		if got := strings.Contains(page, "/act/checkin"); got != answer {
+			t.Errorf("%s: asked whether they can come: %v, want %v", when, got, answer)
+		}
+		if got := strings.Contains(page, "/act/arrive"); got != arrival {
+			t.Errorf("%s: offered to say that they are there: %v, want %v", when, got, arrival)
+		}
+	}
+	offers("called", true, true)
+	if _, page := b.get("/tasks"); !strings.Contains(page, `value="yes" required`) {
+		t.Error("who sends the form without a word would be counted on")
+	}
+	says := func(can bool) {
+		w.later(run.Event{Kind: run.PersonAnswered, Person: me, By: me, Data: run.Encode(run.Answer{CanCome: can})})
+	}
+	says(true)
+	offers("can come", false, true)
+	w.later(run.Event{Kind: run.PersonArrived, Person: me, By: me, Data: run.Encode(run.Arrival{})})
+	offers("there", false, false)
+	says(false)
+	offers("had to go", false, true)
+	if _, page := b.get("/runs/" + drill); !strings.Contains(page, "Change my answer") {
+		t.Error("who has answered is not offered to change that")
+	}
+}

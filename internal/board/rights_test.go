@@ -50,6 +50,27 @@ func TestBreakGlassIsOfferedToWhoeverAsked(t *testing.T) {
 	}
 }
 
+// Where it takes several approvals, who has given one can give no second, and is offered the same way round.
+func TestBreakGlassIsOfferedToWhoeverHasApproved(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.plan.Scenario.Approvals = 2
+	w.grant()
+	w.record(drill, run.Response)
+	w.append(run.Event{Run: drill, Writer: "later", Seq: 1, At: w.now, Kind: run.ApprovalAsked, By: run.Engine, Phase: run.RecoveryDecision, Reason: "again: the decision was revised"})
+	offered := func(who string) bool {
+		_, page := w.browser(who).get("/tasks")
+		return strings.Contains(page, "Approve alone")
+	}
+	second := personID(6)
+	if offered(second) {
+		t.Errorf("%s is offered to break the glass before they have approved", second)
+	}
+	w.append(run.Event{Run: drill, Writer: "later", Seq: 2, At: w.now, Kind: run.ApprovalGiven, By: second, Phase: run.RecoveryDecision, Data: run.Encode(run.Approval{})})
+	if !offered(second) {
+		t.Errorf("%s has approved, and is not offered to break the glass for the second approval", second)
+	}
+}
+
 // What failed is offered to exactly those whom the run lets settle it: to who decides, by that right
 // alone, and to their deputy as the second pair of eyes, also while the holder is there.
 func TestWhatFailedIsOfferedToWhoeverMaySettleIt(t *testing.T) {

@@ -151,7 +151,7 @@ func may(p picture, w progress.Waiting, person string) bool {
 	case w.For == progress.AwaitArrival:
 		// Whoever was called may come although nobody counted on it.
 		i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })
-		return i >= 0 && p.People[i].Called && (p.People[i].ArrivedAt == nil || p.People[i].Left) && p.People[i].Safety.Fit() && p.People[i].Safety != ""
+		return i >= 0 && p.People[i].Called && (p.People[i].ArrivedAt == nil || p.People[i].Left) && p.People[i].Safety.Fit() && p.People[i].AnsweredAt != nil
 	case w.For == progress.AwaitSafety:
 		return false
 	case w.Role != "":

@@ -44,7 +44,7 @@ func (r *roster) apply(e run.Event) {
 		r.heardOf[e.Person] = true
 		var a run.Answer
 		_ = e.Decode(&a)
-		r.unfit[e.Person], r.left[e.Person] = !a.Safety.Fit(), r.arrived[e.Person] && a.Leaves()
+		r.unfit[e.Person], r.left[e.Person] = !a.Safety.Fit(), r.left[e.Person] || r.arrived[e.Person] && a.Leaves() // back once they arrive again
 	case run.PersonStandsIn:
 		var s run.StandIn
 		_ = e.Decode(&s)

@@ -165,8 +165,11 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		if c.Deputy != "" {
 			deputy = l.T("You are called as the deputy of %s, who has not answered.", "%sさんから回答がないため、代行者として召集します。", p.name(c.Deputy, l))
 		}
-		return l.T("Safety check: %s", "安否確認：%s", title),
-			lines(p.callWords(l, title), deputy)
+		subject = l.T("Safety check: %s", "安否確認：%s", title)
+		if len(run.QuestionsOf(p.plan.Scenario.Hazard).Safety) == 0 { // of an intrusion nobody is asked how they are
+			subject = l.T("You are called: %s", "召集：%s", title)
+		}
+		return subject, lines(p.callWords(l, title), deputy)
 	case run.PersonReminded:
 		if e.Phase == run.Muster { // of a run without a safety check
 			return l.T("We have not heard from you: %s", "未回答です：%s", title),

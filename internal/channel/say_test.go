@@ -51,6 +51,12 @@ func TestMessagesCallThingsByName(t *testing.T) {
 			}
 		}
 	}
+	for h, want := range map[run.Hazard]string{run.Disaster: "安否確認：", run.SecurityIncident: "召集："} { // of an intrusion nobody is asked how they are
+		p.plan.Scenario.Hazard = h
+		if subject, _ := p.words(run.Event{Kind: run.PersonCalled, Person: "ito", Data: run.Encode(run.Call{})}, i18n.JA); !strings.HasPrefix(subject, want) {
+			t.Errorf("%s: people are called with %q, want %q", h, subject, want)
+		}
+	}
 	if _, text := p.words(run.Event{Kind: run.PersonReminded, Phase: run.Muster, Person: "ito"}, i18n.JA); !strings.Contains(text, "参集の可否") || strings.Contains(text, "安否") {
 		t.Errorf("where there is no safety check a reminder says %q", text)
 	}

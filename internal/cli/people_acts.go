@@ -39,12 +39,16 @@ func (c *command) checkin() *cobra.Command {
 					return err
 				}
 			}
+			fit := (can || online || s.Comes()) && !cannot
+			if comes != "" && !fit {
+				return mistake(fmt.Errorf("%s", c.t("--comes says when somebody will be there, and the rest says that they can't come", "--comes は到着の見込みですが、ほかの指定では参集できないことになります")),
+					c.t("add --can-come (or --online), or leave --comes out", "--can-come（または --online）を付けるか、--comes を外してください"))
+			}
+			var of string
 			at, err := c.expected(cmd.Context(), id, comes)
 			if err != nil {
 				return err
 			}
-			fit := (can || online || s.Comes()) && !cannot
-			var of string
 			err = c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
 				of = first(args, by)
 				return client.CheckIn(ctx, id, workflows.CheckIn{Person: of, By: by, Safety: s, CanCome: fit, Online: online, ComesAt: at,

@@ -69,6 +69,10 @@ func TestPersonalTokenComesInWithoutSayingWho(t *testing.T) {
 	if code, _, talk := muster(t, "checkin", "--run", "nothing-1"); code == 0 || !strings.Contains(talk, "nothing-1") {
 		t.Errorf("asked who it is: %q", talk)
 	}
+	// Who is hurt, and says when they come, would be recorded as not coming.
+	if code, _, talk := muster(t, "checkin", "--run", "nothing-1", "--safety", "lightly-hurt", "--comes", "2h"); code != 2 || !strings.Contains(talk, "--can-come") {
+		t.Errorf("exit %d, %q; want to be told to add --can-come", code, talk)
+	}
 	_, out, _ := muster(t, "people", "tokens", "-o", "json")
 	var list []identity.Token
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Person != "sato" {

@@ -131,7 +131,8 @@ type Waiting struct {
 	Acts      []string     `json:"acts,omitempty"` // what may be answered
 	// Forced is what one person has asked to force; a second one confirms it.
 	Forced *Forced          `json:"forced,omitempty"`
-	Need   int              `json:"need,omitempty"` // approvals or people still needed
+	Need   int              `json:"need,omitempty"`  // approvals or people still needed
+	Given  []string         `json:"given,omitempty"` // who has approved it already, of several that it takes
 	Since  time.Time        `json:"since"`
 	Aid    *run.DecisionAsk `json:"aid,omitempty"` // of a decision: what the asked should know
 	Review *run.Review      `json:"review,omitempty"`

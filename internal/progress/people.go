@@ -111,7 +111,7 @@ func (t *Tracker) person(e run.Event) {
 		if p.answers++; p.first == nil {
 			p.first = &said
 		}
-		p.last, p.left = said, p.arrivedAt != nil && a.Leaves()
+		p.last, p.left = said, p.left || p.arrivedAt != nil && a.Leaves() // back once they arrive again
 		if a.Private {
 			p.private = e.Writer
 		}
@@ -167,7 +167,7 @@ func (t *Tracker) count() People {
 	}
 	c.Shares = run.SharesOf(c.Called, from, answers)
 	for _, q := range t.plan.Scenario.Quorum {
-		c.Need = append(c.Need, Needed{Role: q.Role, Need: q.Count, Present: t.present(q.Role)})
+		c.Need = append(c.Need, Needed{Role: q.Role, Need: q.Count, Present: t.Present(q.Role)})
 	}
 	return c
 }
@@ -193,9 +193,9 @@ func (c *People) note(a Answered) {
 	}
 }
 
-// present counts those who arrived, can act and hold the role, or stand in for somebody who
+// Present counts those who arrived, can act and hold the role, or stand in for somebody who
 // does and is not there, has left, or is there and hurt.
-func (t *Tracker) present(role string) int {
+func (t *Tracker) Present(role string) int {
 	holders := map[string]bool{}
 	for _, p := range t.plan.Estate.InRole(role) {
 		holders[p.ID] = true

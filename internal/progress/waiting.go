@@ -90,7 +90,8 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 			need = n
 		}
 		if need -= len(t.approved); need > 0 {
-			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(t.approval), Asked: t.approval.seq, RefusedBy: t.approval.no, Text: t.approval.text, Since: t.approval.at, Need: need})
+			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(t.approval), Asked: t.approval.seq, RefusedBy: t.approval.no, Text: t.approval.text, Since: t.approval.at, Need: need,
+				Given: slices.Sorted(maps.Keys(t.approved))})
 		}
 	}
 	if t.unconfirmed != nil {

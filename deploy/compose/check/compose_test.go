@@ -15,7 +15,7 @@ import (
 
 func load(t *testing.T, file string) (*types.Project, error) {
 	t.Helper()
-	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"IMAGE_VERSION=1.4.0"}), cli.WithProfiles([]string{"alerts"}))
+	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"IMAGE_VERSION=1.4.0", "MUSTER_HOST=muster.example.jp"}), cli.WithProfiles([]string{"alerts"}))
 	if err != nil {
 		t.Fatal(err)
 	}

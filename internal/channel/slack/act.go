@@ -105,6 +105,7 @@ type answersGiven struct {
 	whereabouts string
 	note        string
 	canCome     bool
+	online      bool // and only so
 	reason      string
 	typed       string
 }
@@ -129,9 +130,12 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 	var err error
 	switch verb {
 	case "checkin":
-		_, err = door.CheckIn(ctx, v.Run, workflows.CheckIn{Person: p.id, By: p.id, Safety: a.safety, CanCome: a.canCome, Family: a.family, Whereabouts: a.whereabouts, Note: a.note})
+		_, err = door.CheckIn(ctx, v.Run, workflows.CheckIn{Person: p.id, By: p.id, Safety: a.safety, CanCome: a.canCome, Online: a.online, Family: a.family, Whereabouts: a.whereabouts, Note: a.note})
 		come := l.T("can come", "参集可")
-		if !a.canCome {
+		switch {
+		case a.online:
+			come = l.T("online only", "オンラインのみ")
+		case !a.canCome:
 			come = l.T("can't come", "参集不可")
 		}
 		if a.safety != "" {
@@ -287,7 +291,8 @@ func given(cb slackgo.InteractionCallback) answersGiven {
 	}
 	field := func(name string) slackgo.BlockAction { return cb.View.State.Values[name][name] }
 	a.reason, a.typed = strings.TrimSpace(field("reason").Value), strings.TrimSpace(field("typed").Value)
-	a.safety, a.canCome = run.Safety(field("safety").SelectedOption.Value), field("come").SelectedOption.Value == "yes"
+	come := field("come").SelectedOption.Value
+	a.safety, a.canCome, a.online = run.Safety(field("safety").SelectedOption.Value), come == "yes" || come == "online", come == "online"
 	a.family = run.Family(field("family").SelectedOption.Value)
 	a.whereabouts, a.note = strings.TrimSpace(field("where").Value), strings.TrimSpace(field("note").Value)
 	return a
@@ -352,7 +357,7 @@ func moreQuestions(h run.Hazard, l i18n.Lang) []slackgo.Block {
 	if len(safety) > 0 {
 		out = append(out, choice("safety", l.T("How are you?", "ご自身の安否"), safety))
 	}
-	out = append(out, choice("come", l.T("Can you come?", "参集できますか"), [][2]string{{"yes", l.T("Yes", "できる")}, {"no", l.T("No", "できない")}}))
+	out = append(out, choice("come", l.T("Can you come?", "参集できますか"), [][2]string{{"yes", l.T("Yes", "できる")}, {"online", l.T("Online only", "オンラインのみ")}, {"no", l.T("No", "できない")}}))
 	if len(family) > 0 {
 		out = append(out, optional(choice("family", l.T("Your family (kept apart from the record)", "ご家族の安否（記録とは別に保管）"), family)))
 	}
