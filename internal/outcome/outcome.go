@@ -14,7 +14,7 @@ import (
 )
 
 // Version counts the shapes of Outcome and the rules that its verdicts rest on. What an older one made is made anew from the journal.
-const Version = 7
+const Version = 8
 
 // Outcome is an ended run. Names are stable and are only added to; durations are seconds. It names
 // people only as owners of findings.

@@ -49,8 +49,8 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 		return run.Missed, []Reason{check.why()}
 	case f.ended.IsZero():
 		return run.NotProven, []Reason{{Code: "still_running"}}
-	case fb.Policy != run.PolicyStay && len(home) == 0 && f.putBack(s):
-		return run.NotProven, []Reason{{Code: "undone"}}
+	case (fb.Policy != run.PolicyStay || f.started.Rules >= 3) && len(home) == 0 && f.putBack(s):
+		return run.NotProven, []Reason{{Code: "undone"}} // what is to stay does not stay either
 	case fb.Policy != run.PolicyStay && len(home) == 0:
 		return run.Missed, []Reason{{Code: "never_came_home"}}
 	}
@@ -61,12 +61,14 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 			}
 		}
 	}
-	if fb.Policy != run.PolicyStay {
-		if at := f.siteOf(fb.Writer); at != "" && at != s.plan.Home {
-			return run.Missed, []Reason{{"writer_away", at}}
-		}
+	at, why := f.siteOf(fb.Writer), doubts(home, true)
+	switch {
+	case at == "":
+	case fb.Policy != run.PolicyStay && at != s.plan.Home:
+		return run.Missed, []Reason{{"writer_away", at}}
+	case fb.Policy == run.PolicyStay && at == s.plan.Home && at != s.plan.Alternate && f.started.Rules >= 3:
+		why = append(why, Reason{"writer_home", at})
 	}
-	why := doubts(home, true)
 	if curve.Down(level, f.lastLook(s.plan)) {
 		return run.Missed, append([]Reason{{Code: "down_at_the_end"}}, why...)
 	}

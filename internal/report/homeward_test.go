@@ -191,3 +191,32 @@ func TestAnUndoIsDoneWithItsLastPart(t *testing.T) {
 		})
 	}
 }
+
+// What was to stay at the alternate site and was undone sits at home: that nobody brought it back proves no way home, and
+// no stay. A run of before is judged as it was.
+func TestWhatWasUndoneDoesNotStay(t *testing.T) {
+	for name, c := range map[string]struct {
+		undone run.Outcome // how the undo ended
+		why    string
+	}{
+		"all of it":  {run.Passed, "undone"},
+		"not proven": {run.Unknown, "writer_home"},
+	} {
+		s := aborted(t)
+		s.plan.Scenario.Failback = run.PolicyStay
+		if err := s.plan.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunStarted }, func(_ *run.Event, d *run.Started) { d.PlanHash = s.plan.Hash })
+		change(t, s, func(e run.Event) bool { return e.Kind == run.UndoEnded }, func(e *run.Event, _ *run.StepResult) { e.Outcome = c.undone })
+		if fb := build(t, s.byRules(2)).Systems[0].Failback; fb.Verdict != run.Met {
+			t.Errorf("%s, of a run of before: failback %s %v, so that what was sealed of it does not follow", name, fb.Verdict, fb.Why)
+		}
+		if fb := build(t, s.byRules(run.ReportRules)).Systems[0].Failback; fb.Verdict != run.NotProven || len(fb.Why) != 1 || !why(fb.Why, c.why) {
+			t.Errorf("%s: failback %s %v, want not proven for %s", name, fb.Verdict, fb.Why, c.why)
+		}
+	}
+	if fb := build(t, stay(t, 6.2, 14.42).byRules(run.ReportRules)).Systems[0].Failback; fb.Verdict != run.Met {
+		t.Errorf("what stays: failback %s %v, want met", fb.Verdict, fb.Why)
+	}
+}

@@ -76,6 +76,7 @@ var reasons = map[string]plan.Text{
 	"never_came_home":        {EN: "it was to return and did not", JA: "復帰する方針だが、復帰していない"},
 	"down_at_the_end":        {EN: "service was down at the end", JA: "終了時にサービスが停止していた"},
 	"writer_away":            {EN: "writes are taken at %s, not at home", JA: "書き込みは本来の拠点ではなく %s で受け付けられている"},
+	"writer_home":            {EN: "writes are taken at %s, at home, so nothing stays at the alternate site", JA: "書き込みは本来の拠点 %s で受け付けられており、代替拠点での継続になっていない"},
 	"end_unseen":             {EN: "service was not seen at the end", JA: "終了時のサービスの稼働が観測されていない"},
 	"home_unseen":            {EN: "service was not seen to hold at the end of the way home", JA: "切戻し完了時のサービス維持が観測されていない"},
 
