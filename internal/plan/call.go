@@ -27,6 +27,9 @@ const LookSuffix = ".look"
 // ProbePrefix begins the ID of every kind of probe, which is its activity's type.
 const ProbePrefix = "probe."
 
+// MarkersSuffix ends the ID of every kind of probe that plants markers.
+const MarkersSuffix = "_markers"
+
 // ReadySuffix turns an action's ID into the activity that says, without changing
 // anything, whether the action could do its work now: Call → Ready. Probes have it too.
 const ReadySuffix = ".ready"

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -243,6 +244,9 @@ type Probe struct {
 	// Limit bounds the load that the probe may put on the system; nil allows none.
 	Limit *LoadLimit `json:"limit,omitempty"`
 }
+
+// Plants reports whether a probe plants markers, by which a loss is counted.
+func (p Probe) Plants() bool { return strings.HasSuffix(p.Uses, MarkersSuffix) }
 
 // Statement is a function that no probe can see: a person states how much of it is
 // there (requirement O-07). What rests on such a word is not proven, unless Accepted.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -38,6 +39,7 @@ type facts struct {
 	opened    []run.Event // findings written during the run
 	steppedBy time.Duration
 	aborted   *run.Event
+	homeBegan bool      // before the abort
 	lastAt    time.Time // the newest event
 	forms     formFacts
 	crowd     peopleFacts
@@ -156,7 +158,7 @@ func (f *facts) read(e run.Event) error {
 	case run.RunAbortRequested:
 		f.state = run.Running
 		if f.aborted == nil || f.started.Rules == 0 { // another one, on the way home, cuts off no more than that
-			f.aborted = &e
+			f.aborted, f.homeBegan = &e, slices.ContainsFunc(f.phases, func(p Phase) bool { return p.ID == run.Failback })
 		}
 		f.note(e)
 	case run.RunRefused:

@@ -220,3 +220,64 @@ func TestWhatWasUndoneDoesNotStay(t *testing.T) {
 		t.Errorf("what stays: failback %s %v, want met", fb.Verdict, fb.Why)
 	}
 }
+
+// A precaution that was given up while service went on has interrupted nothing, so it is not missed; one that stopped
+// service and did not bring it back is. A run of before is judged as it was.
+func TestWhatWasGivenUpIsMissedOnlyWhereServiceStopped(t *testing.T) {
+	for name, c := range map[string]struct {
+		interrupted []float64
+		verdict     run.Verdict
+		why         string
+	}{
+		"service went on": {nil, run.NotProven, "not_interrupted"},
+		"it stopped":      {[]float64{40.2}, run.Missed, "given_up"},
+	} {
+		s := threatened(t, c.interrupted...)
+		s.events = slices.DeleteFunc(s.events, func(e run.Event) bool { return e.Step == "promote" || e.Step == "announce" })
+		change(t, s, func(e run.Event) bool { return e.Kind == run.StepEnded && e.Step == "fence" }, func(e *run.Event, _ *run.StepResult) { e.Outcome = run.Failed })
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunEnded }, func(_ *run.Event, d *run.Ended) { d.State = run.NotResumable })
+		if rto := build(t, s.byRules(2)).Systems[0].RTO; rto.Verdict != run.Missed || !why(rto.Why, "given_up") {
+			t.Errorf("%s, of a run of before: RTO %s %v, so that what was sealed of it does not follow", name, rto.Verdict, rto.Why)
+		}
+		if rto := build(t, s.byRules(run.ReportRules)).Systems[0].RTO; rto.Verdict != c.verdict || !why(rto.Why, c.why) {
+			t.Errorf("%s: RTO %s %v, want %s for %s", name, rto.Verdict, rto.Why, c.verdict, c.why)
+		}
+	}
+}
+
+// An abort that a response gets on its way home leaves what it has recovered: nothing of that is undone then. A run of
+// before is judged as it was.
+func TestAnAbortOnTheWayHomeLeavesWhatWasRecovered(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind     run.Kind
+		verified run.Outcome
+		aborted  float64
+		want     run.Verdict
+	}{
+		"at the question whether to return": {run.Response, run.Passed, 30, run.Met},
+		"on the way home in a drill":        {run.Drill, run.Passed, 30, run.NotProven},
+		"of what was not verified":          {run.Response, run.Failed, 30, run.NotProven},
+		"before the way home":               {run.Response, run.Passed, 18.5, run.NotProven},
+	} {
+		s := activated(t, 0.4, run.Transition{At: at(0.5), Up: true}, run.Transition{At: at(13.2), LastOKAt: at(13.0)}, run.Transition{At: at(14.42), Up: true})
+		s.phase(run.Verification, 16, 18, c.verified, "")
+		s.phase(run.Failback, 19, 31, run.Passed, "")
+		s.run(c.aborted, run.Event{Kind: run.RunAbortRequested, By: "sato", Reason: "for the next response"}, nil)
+		s.run(30.5, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: "orders", By: "sato"}, run.Decision{Question: "failback", Answer: run.Stay})
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunStarted }, func(_ *run.Event, d *run.Started) { d.Kind = c.kind })
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunEnded }, func(_ *run.Event, d *run.Ended) { d.State = run.Cancelled })
+		for rules, want := range map[int]run.Verdict{2: run.NotProven, run.ReportRules: c.want} {
+			sys := build(t, s.byRules(rules)).Systems[0]
+			got := map[string]run.Verdict{"RTO": sys.RTO.Verdict, "RPO": sys.RPO.Verdict, "stage": sys.RLO.Stages[0].Verdict}
+			for what, v := range got {
+				if v != want || why(sys.RTO.Why, "ended_cancelled") != (want == run.NotProven) {
+					t.Errorf("aborted %s, by rules %d: %s is %s (RTO %v), want %s", name, rules, what, v, sys.RTO.Why, want)
+				}
+			}
+		}
+		s.events = slices.DeleteFunc(s.events, func(e run.Event) bool { return e.Kind == run.RunEnded })
+		if rto := build(t, s).Systems[0].RTO; rto.Verdict != run.NotProven {
+			t.Errorf("aborted %s, and going on: RTO %s", name, rto.Verdict)
+		}
+	}
+}

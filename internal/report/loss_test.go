@@ -124,3 +124,29 @@ func TestALossOfAllMarkersMissesWhatItExceeds(t *testing.T) {
 		}
 	}
 }
+
+// Of two stores the markers of one are lost with their probe's worker: those of the other say nothing of it. A run of
+// before is judged as it was.
+func TestALossIsNotProvenWithoutTheMarkersOfEachStore(t *testing.T) {
+	for uses, want := range map[string]run.Verdict{"probe.redis_markers": run.NotProven, "probe.sql": run.Met} {
+		s := stay(t, 6.2, 14.42)
+		sys := &s.plan.Systems[0]
+		sys.Objective.RLO, sys.Probes[1].Uses = sys.Objective.RLO[:1], uses
+		if err := s.plan.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunStarted }, func(_ *run.Event, d *run.Started) { d.PlanHash = s.plan.Hash })
+		for i := range s.events {
+			if e := &s.events[i]; e.Kind == run.ProbeEnded && e.Step == "orders/search" {
+				e.Data, e.Outcome, e.Reason = nil, run.Unknown, "its worker did not answer"
+			}
+		}
+		if rpo := build(t, s.byRules(2)).Systems[0].RPO; rpo.Verdict != run.Met {
+			t.Errorf("%s, as before: %+v", uses, rpo)
+		}
+		rpo := build(t, s.byRules(run.ReportRules)).Systems[0].RPO
+		if rpo.Verdict != want || why(rpo.Why, "no_marker") != (want != run.Met) || (rpo.ActualS == nil || rpo.LostMarkers == nil) != (want != run.Met) {
+			t.Errorf("%s: %+v, want %s", uses, rpo, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/objective"
@@ -18,6 +19,13 @@ func (f *facts) recoveryOver(s *systemFacts) time.Time {
 		}
 	}
 	return f.asProbesTell(s, at)
+}
+
+// cutsOffHomeAlone reports whether the run was a response that was aborted when all was recovered and verified, and the way
+// home or the question of it had begun: then nothing of the recovery is undone.
+func (f *facts) cutsOffHomeAlone() bool {
+	return f.started.Rules >= 3 && f.started.Kind == run.Response && f.homeBegan &&
+		slices.ContainsFunc(f.phases, func(p Phase) bool { return p.ID == run.Verification && p.Outcome == run.Passed })
 }
 
 const notInVerification = "not_in_verification"

@@ -26,7 +26,7 @@ func (f *facts) system(s *systemFacts) System {
 		doubt = append(doubt, check.why())
 	}
 	switch {
-	case f.state == run.Cancelled || f.aborted != nil:
+	case (f.state == run.Cancelled || f.aborted != nil) && !f.cutsOffHomeAlone():
 		doubt = append(doubt, Reason{Code: "ended_cancelled"}) // what came back may have come by undo
 	case f.ended.IsZero():
 		doubt = append(doubt, Reason{Code: "still_running"})
@@ -91,7 +91,8 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 		// wherever it was moved.
 		v, rto.Why, rec.RestoredAt = run.Met, nil, rec.StartedAt
 	}
-	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() {
+	wentOn := f.started.Rules >= 3 && rec.DownAt.IsZero() && (event.Threat || why == objective.NotInterrupted) // only an interruption counts
+	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() && !wentOn {
 		v, rto.Why = run.Missed, []Reason{{Code: "given_up"}} // nobody works on it any more
 		if why == objective.BackAfterwards {
 			rto.Why = append(rto.Why, reason(why)...)
@@ -195,6 +196,7 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 		failed             error
 		acked, unsure, lst int64
 		planted, late      bool
+		unread             bool // a probe that plants markers has handed in nothing
 	)
 	outage := f.outage(s, rto)
 	for _, p := range s.plan.Probes {
@@ -205,6 +207,7 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 			}
 		}
 		if len(parts) == 0 {
+			unread = unread || f.started.Rules >= 3 && p.Plants()
 			continue
 		}
 		planted = true
@@ -224,6 +227,9 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 		if failed == nil {
 			failed = err
 		}
+	}
+	if failed == nil && unread {
+		failed = objective.ErrNoMarker
 	}
 	switch {
 	case !slices.ContainsFunc(f.seen, func(o run.Observations) bool { return o.System == s.plan.Name }):
@@ -247,7 +253,7 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 	}
 	if planted {
 		out.AckedMarkers, out.UnknownMarkers = &acked, &unsure
-		if out.CountedAt != nil && (lst > 0 || !late) {
+		if out.CountedAt != nil && (lst > 0 || !late && !unread) {
 			out.LostMarkers = &lst
 		}
 	}

@@ -183,8 +183,10 @@ type Goal struct {
 // break-glass to the calendar, takes a failover for undone with the last part of its undo, and a run for cut off at its
 // first abort; 2 has of several stores that are restored the one that is furthest behind count and each one's copy be told
 // to be gone, doubts a newest row from after its reading, an old point that was asked for and a time over which the
-// engine's clock was set back, and lets a loss miss its objective when no marker is left from before it; 3
-// takes for no stay what was undone or takes writes at home.
+// engine's clock was set back, and lets a loss miss its objective when no marker is left from before it; 3 takes
+// for no stay what was undone or takes writes at home, doubts a loss while one of several marker probes has handed in nothing,
+// misses no objective of a precaution that was given up while service went on, and leaves a response what it had recovered
+// when it was aborted on its way home.
 const ReportRules = 3
 
 // AlarmSaid is what a source of alarms said later.
