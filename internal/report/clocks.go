@@ -83,6 +83,14 @@ func (f *facts) asProbesTell(s *systemFacts, at time.Time) time.Time {
 	return at.Add(-off)
 }
 
+// byProbes is asProbesTell for what runs of before took as it was.
+func (f *facts) byProbes(s *systemFacts, at time.Time) time.Time {
+	if f.started.Rules < 3 {
+		return at
+	}
+	return f.asProbesTell(s, at)
+}
+
 // mixed is the doubt about a time that began by another clock than that by which it ended, where the
 // site that looks is so far behind that the objective may have been missed.
 func (f *facts) mixed(s *systemFacts, e objective.Event, r objective.Recovery, within *run.Duration) []Reason {

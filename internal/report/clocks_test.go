@@ -77,3 +77,36 @@ func TestTheWayHomeBeginsByTheClockOfThoseWhoLook(t *testing.T) {
 		t.Errorf("RTO %s after %s s, want met after 2 s: what came 10 s later by the engine's clock was the way home", rto.Verdict, figure(rto.ActualS))
 	}
 }
+
+// What the engine's clock says of the way home and of verification is looked up among what probes saw by their clock. A run
+// of before is judged as it was.
+func TestTheEnginesMomentsAreLookedUpByTheClockOfThoseWhoLook(t *testing.T) {
+	ahead := func(down, up float64) *story { // by 10 s: the way home is from 29 to 38.5
+		s := met(t)
+		for _, probe := range []string{"orders/write", "orders/search"} {
+			s.watch(probe, 45, 16.2, 24.42, down, up).Markers = markers(96, 3, 44)
+			change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == probe }, func(_ *run.Event, o *run.Observations) { *o = *s.seen[probe] })
+		}
+		s.told("orders/write", -10, 16.2, 24.42, down, up)
+		return s
+	}
+	for rules, want := range map[int]float64{2: 8.46, run.ReportRules: 3.24} {
+		if fb := build(t, ahead(35, 38).byRules(rules)).Systems[0].Failback; fb.OutageS == nil || *fb.OutageS != want {
+			t.Errorf("by rules %d, interrupted for %s s, want %v s", rules, figure(fb.OutageS), want)
+		}
+	}
+	for rules, want := range map[int]run.Verdict{2: run.Met, run.ReportRules: run.NotProven} {
+		if fb := build(t, ahead(38.2, 39).byRules(rules)).Systems[0].Failback; fb.Verdict != want || why(fb.Why, "home_unseen") != (want != run.Met) {
+			t.Errorf("by rules %d, down when the way home ended: failback %s %v, want %s", rules, fb.Verdict, fb.Why, want)
+		}
+		p := aPlan()
+		p.Scenario.Failback = run.PolicyStay
+		s := newStory(t, p)
+		s.opening()
+		failedOver(t, s, run.NotResumable, 1.2, 14.9) // at 19.9 by the engine's clock; verification ended at 18
+		s.told("orders/write", 5, 1.2, 14.9)
+		if rto := build(t, s.byRules(rules)).Systems[0].RTO; rto.Verdict != want || why(rto.Why, "not_in_verification") != (want != run.Met) {
+			t.Errorf("by rules %d, back after verification: RTO %s %v, want %s", rules, rto.Verdict, rto.Why, want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 	}
 	if out.EndedAt != nil && f.steppedBy < clockStep { // else the engine's clock can't measure it
 		out.ActualS = seconds(out.EndedAt.Sub(*out.StartedAt))
-		if longest, proven := objective.Interruption(functions, f.seen, *out.StartedAt, *out.EndedAt); proven {
+		if longest, proven := objective.Interruption(functions, f.seen, f.byProbes(s, *out.StartedAt), f.byProbes(s, *out.EndedAt)); proven {
 			out.OutageS = seconds(longest)
 		}
 	}
@@ -76,7 +76,7 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 		why = append(why, Reason{Code: "single_writer_unproven"})
 	}
 	switch {
-	case fb.Policy != run.PolicyStay && !seenHome(s.plan, fb.EndedAt, curve, level):
+	case fb.Policy != run.PolicyStay && !f.seenHome(s, fb.EndedAt, curve, level):
 		why = append(why, Reason{Code: "home_unseen"})
 	case fb.Policy == run.PolicyStay && !seenAt(curve.End(), f.lastLook(s.plan), curve, level):
 		why = append(why, Reason{Code: "end_unseen"})
@@ -158,15 +158,15 @@ func (f *facts) siteOf(target string) string {
 
 // seenHome reports whether the last look before the end of the way home saw service. The
 // probes may have been stopped right after it, before the next look was due.
-func seenHome(s plan.System, ended *time.Time, curve objective.Curve, level int) bool {
+func (f *facts) seenHome(s *systemFacts, ended *time.Time, curve objective.Curve, level int) bool {
 	if ended == nil {
 		return false
 	}
 	var every time.Duration
-	for _, p := range s.Probes {
+	for _, p := range s.plan.Probes {
 		every = max(every, p.Interval.Std())
 	}
-	return seenAt(*ended, every, curve, level)
+	return seenAt(f.byProbes(s, *ended), every, curve, level)
 }
 
 // seenAt reports whether service was seen at an instant, or at the last look at all of it, if

@@ -32,9 +32,12 @@ const notInVerification = "not_in_verification"
 
 // unverified is the doubt about service that was down when verification failed, or had not held
 // yet: whatever brought it back after that, nobody in the run saw it recovered.
-func (f *facts) unverified(r objective.Recovery, hold time.Duration) []Reason {
+func (f *facts) unverified(s *systemFacts, r objective.Recovery, hold time.Duration) []Reason {
 	for _, p := range f.phases {
-		if p.ID == run.Verification && p.Outcome == run.Failed && !r.RestoredAt.IsZero() && !r.DownAt.IsZero() && r.DownAt.Before(*p.EndedAt) && r.RestoredAt.Add(hold).After(*p.EndedAt) {
+		if p.ID != run.Verification || p.Outcome != run.Failed || r.RestoredAt.IsZero() || r.DownAt.IsZero() {
+			continue
+		}
+		if ended := f.byProbes(s, *p.EndedAt); r.DownAt.Before(ended) && r.RestoredAt.Add(hold).After(ended) {
 			return []Reason{{Code: notInVerification}}
 		}
 	}

@@ -98,7 +98,7 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 			rto.Why = append(rto.Why, reason(why)...)
 		}
 	}
-	rto.Verdict, rto.Why = lower(v, rto.Why, slices.Concat(f.unverified(rec, hold), f.mixed(s, event, rec, s.plan.Objective.RTO), doubt))
+	rto.Verdict, rto.Why = lower(v, rto.Why, slices.Concat(f.unverified(s, rec, hold), f.mixed(s, event, rec, s.plan.Objective.RTO), doubt))
 	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
 	// What was struck later in the run and came back by itself: what people did before was about something else.
 	byItself := event.Injected && s.ordered.IsZero() && len(recovery) == 0
@@ -146,7 +146,7 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 		r := curve.Recover(event, st.Level, hold, over)
 		v, why := levels.judge(event, st.Level, hold, over, &st.Within)
 		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: levels.because(v, why, r)}
-		stage.Verdict, stage.Why = lower(v, stage.Why, slices.Concat(f.unverified(r, hold), f.mixed(s, event, r, &st.Within), doubt))
+		stage.Verdict, stage.Why = lower(v, stage.Why, slices.Concat(f.unverified(s, r, hold), f.mixed(s, event, r, &st.Within), doubt))
 		if actual, ok := r.Actual(); ok {
 			stage.ActualS = seconds(actual)
 		} else if why == objective.NotInterrupted && !rec.RestoredAt.IsZero() {
