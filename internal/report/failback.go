@@ -29,16 +29,30 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 	for _, p := range f.phases {
 		if p.ID == run.Failback && len(home) > 0 {
 			out.StartedAt, out.EndedAt = moment(p.StartedAt), p.EndedAt
+			if f.started.Rules >= 3 {
+				out.StartedAt, out.EndedAt = moment(s.homeward), f.homeAt(s, p.EndedAt)
+			}
 		}
 	}
 	if out.EndedAt != nil && f.steppedBy < clockStep { // else the engine's clock can't measure it
-		out.ActualS = seconds(out.EndedAt.Sub(*out.StartedAt))
+		out.ActualS = seconds(max(0, out.EndedAt.Sub(*out.StartedAt)))
 		if longest, proven := objective.Interruption(functions, f.seen, f.byProbes(s, *out.StartedAt), f.byProbes(s, *out.EndedAt)); proven {
 			out.OutageS = seconds(longest)
 		}
 	}
 	out.Verdict, out.Why = f.judgeHome(s, home, out, check, curve, level)
 	return out
+}
+
+// homeAt is when a system was home: its own check passed or failed. Without one it is the end of the phase, in which others
+// may have come home after it.
+func (f *facts) homeAt(s *systemFacts, phase *time.Time) *time.Time {
+	for _, st := range slices.Backward(f.steps) {
+		if st.Purpose == "check" && st.System == s.plan.Name && st.Phase == run.Failback && st.ended {
+			return st.EndedAt
+		}
+	}
+	return phase
 }
 
 // judgeHome says whether the system came home, or stays by decision, with exactly one

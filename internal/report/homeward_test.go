@@ -281,3 +281,27 @@ func TestAnAbortOnTheWayHomeLeavesWhatWasRecovered(t *testing.T) {
 		}
 	}
 }
+
+// A system's way home begins with its own first step and ends with its own check: what the run's phase holds besides, the
+// wait for the word to return and other systems' turns, is none of it. A run of before is judged as it was.
+func TestTheWayHomeIsTheSystemsOwn(t *testing.T) {
+	for rules, want := range map[int][2]float64{2: {11.9, 1.24}, run.ReportRules: {9.2, 0.74}} {
+		s := met(t) // its way home is from 19.1 to 28.3
+		for i := range s.events {
+			switch e := &s.events[i]; {
+			case e.Kind == run.PhaseStarted && e.Phase == run.Failback:
+				e.At = at(17.6)
+			case e.Kind == run.PhaseEnded && e.Phase == run.Failback:
+				e.At = at(29.5)
+			}
+		}
+		for _, probe := range []string{"orders/write", "orders/search"} {
+			s.watch(probe, 29.7, 6.2, 14.42, 17.9, 18.9, 23.9, 24.4).Markers = markers(96, 3, 28.8)
+			change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == probe }, func(_ *run.Event, o *run.Observations) { *o = *s.seen[probe] })
+		}
+		fb := build(t, s.byRules(rules)).Systems[0].Failback
+		if fb.ActualS == nil || *fb.ActualS != want[0] || fb.OutageS == nil || *fb.OutageS != want[1] || fb.Verdict != run.Met {
+			t.Errorf("by rules %d: home in %s s, interrupted for %s s (%s %v), want %v", rules, figure(fb.ActualS), figure(fb.OutageS), fb.Verdict, fb.Why, want)
+		}
+	}
+}

@@ -186,7 +186,8 @@ type Goal struct {
 // engine's clock was set back, and lets a loss miss its objective when no marker is left from before it; 3 takes
 // for no stay what was undone or takes writes at home, doubts a loss while one of several marker probes has handed in nothing,
 // misses no objective of a precaution that was given up while service went on, leaves a response what it had recovered when
-// it was aborted on its way home, and looks up the ends of verification and of the way home by the probes' clocks.
+// it was aborted on its way home, looks up the ends of verification and of the way home by the probes' clocks, and times each
+// system's way home by itself.
 const ReportRules = 3
 
 // AlarmSaid is what a source of alarms said later.
