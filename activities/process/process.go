@@ -207,6 +207,9 @@ func mark(t Target) string { return marker + "=" + filepath.Join(t.Spec.State, t
 // look reads a process; nil when it has ended.
 func look(pid int) (*found, error) {
 	stat, ok := proc.Read(pid)
+	if !ok && proc.Hidden(pid) {
+		return nil, hidden(pid)
+	}
 	if !ok || stat.Ended() {
 		return nil, nil
 	}
@@ -226,6 +229,10 @@ func look(pid int) (*found, error) {
 	const ticks = 100 // USER_HZ, the same on every Linux
 	return &found{pid: pid, process: id, executable: strings.TrimSuffix(exe, " (deleted)"), stat: again,
 		started: began.Add(time.Duration(stat.Start) * time.Second / ticks)}, nil
+}
+
+func hidden(pid int) error {
+	return activities.RefusedBoth("process %d is there, and this site worker may not see what it is (/proc shows it only its own user's): run the worker as its user", "プロセス %d は存在するが、この拠点のワーカーの権限では何のプロセスか確認できない（/proc に自分のユーザーのプロセスしか見えない）：ワーカーをそのプロセスのユーザーで動かす", pid)
 }
 
 func bootTime() (time.Time, error) {
@@ -271,6 +278,9 @@ func (p *found) signal(sig syscall.Signal) (gone bool, err error) {
 	}
 	defer unix.Close(fd)
 	if proc.Identity(p.pid) != p.process {
+		if proc.Hidden(p.pid) {
+			return false, hidden(p.pid)
+		}
 		return true, nil
 	}
 	err = unix.PidfdSendSignal(fd, sig, nil, 0)
@@ -283,10 +293,11 @@ func (p *found) signal(sig syscall.Signal) (gone bool, err error) {
 	return false, err
 }
 
-// lives reports whether the process is still there and not only waiting to be reaped.
+// lives reports whether the process is still there and not only waiting to be reaped. One that can't be seen any more,
+// as it has become another user's, is.
 func (p *found) lives() bool {
 	stat, ok := proc.Read(p.pid)
-	return ok && !stat.Ended() && proc.Identity(p.pid) == p.process
+	return !ok && proc.Hidden(p.pid) || ok && !stat.Ended() && proc.Identity(p.pid) == p.process
 }
 
 // group is what runs of a program: itself, its descendants and, when it leads a session,

@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -291,6 +292,69 @@ func TestStalePIDFile(t *testing.T) {
 	s := site(t, process.Program{PIDFile: file, Executable: sleep})
 	_, err = s.Act(s.Step("process.kill", with{"process": "app"}), nil)
 	sitetest.Want(t, err, plan.ErrRefused, "no process number")
+}
+
+// As under the shipped units (ProtectProc=invisible), /proc shows the worker nothing of another user's program: that is no
+// proof that it has ended, and nothing is told to be gone or started a second time. The test's own program, run once more
+// with such a /proc, is the worker.
+func TestOneThatMayNotBeSeenIsNotGone(t *testing.T) {
+	const asked = "PROCESS_TEST_HIDDEN"
+	sleep, err := filepath.EvalSymlinks("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pid := os.Getenv(asked); pid != "" {
+		for _, err := range []error{syscall.Mount("proc", "/proc", "proc", 0, "hidepid=2"), syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534)} {
+			if err != nil {
+				t.Skip("this machine does not let processes be hidden:", err)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "app.pid")
+		if err := os.WriteFile(file, []byte(pid+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := site(t, process.Program{Argv: []string{sleep, "1000"}, PIDFile: file, Executable: sleep})
+		for uses, p := range map[string]with{"process.stop": nil, "process.kill": nil, "process.start": nil, "process.status": nil, "process.wait": {"state": "ended", "within": "1ms"}} {
+			if p == nil {
+				p = with{}
+			}
+			p["process"] = "app"
+			_, err := s.Act(s.Step(uses, p), nil)
+			if err == nil || !strings.Contains(err.Error(), "process "+pid+" is there") || !strings.Contains(err.Error(), "プロセス "+pid+" は存在する") {
+				t.Errorf("%s: %v, want that it may not be seen", uses, err)
+			}
+		}
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can hide processes")
+	}
+	dir, err := os.MkdirTemp("", "muster-process-") // one that another user may enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "worker")
+	if err := os.WriteFile(program, exe, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := osexec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d", asked, other(t).Process.Pid))
+	c.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	said, err := c.CombinedOutput()
+	switch {
+	case strings.Contains(string(said), "--- SKIP"), errors.Is(err, syscall.EPERM):
+		t.Skipf("%v\n%s", err, said)
+	case err != nil || !strings.Contains(string(said), "--- PASS"):
+		t.Errorf("%v\n%s", err, said)
+	}
 }
 
 // A state folder that two machines share says nothing of the other's processes.

@@ -5,6 +5,7 @@ package proc
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -163,6 +164,13 @@ func environmentAt(pid int) string {
 		return fields[envEnd]
 	}
 	return ""
+}
+
+// Hidden reports whether a process is there that /proc does not show to this user: one of somebody else's, where /proc
+// shows everybody only their own (hidepid; a unit's ProtectProc=). That nothing can be read of it does not say that it is gone.
+func Hidden(pid int) bool {
+	_, err := os.Stat("/proc/" + strconv.Itoa(pid))
+	return errors.Is(err, fs.ErrNotExist) && errors.Is(syscall.Kill(pid, 0), syscall.EPERM)
 }
 
 // PIDs lists the processes that can be seen from here.

@@ -60,7 +60,8 @@ type Directory struct {
 	there         bool
 }
 
-// At is the directory of that path. Where there is none, nothing works in it.
+// At is the directory of that path. Where there is none, nothing works in it. One of another user is refused where
+// /proc shows only one's own processes: its server would be taken for down.
 func At(path string) (Directory, error) {
 	st, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -69,7 +70,12 @@ func At(path string) (Directory, error) {
 	if err != nil {
 		return Directory{}, err
 	}
-	return of(st), nil
+	d := of(st)
+	if d.there && int(d.owner) != os.Geteuid() && proc.Hidden(1) {
+		return Directory{}, denied(plan.Say("the worker may not see other users' processes (/proc shows it only its own), so whether the server in %s runs can't be told: run the worker as the server's user",
+			"/proc に自分のユーザーのプロセスしか見えず、%s のサーバーが稼働しているかワーカーには判断できません。ワーカーをサーバーの実行ユーザーで動かしてください", path))
+	}
+	return d, nil
 }
 
 func of(st os.FileInfo) Directory {

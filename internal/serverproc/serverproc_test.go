@@ -3,6 +3,7 @@ package serverproc_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,6 +68,12 @@ func TestWhatMayNotBeSeenIsNotAbsent(t *testing.T) {
 	if said, err := other.CombinedOutput(); err != nil || !strings.Contains(string(said), "--- PASS") {
 		t.Errorf("as another user (only root may become one): %v\n%s", err, said)
 	}
+	other = exec.CommandContext(ctx, program, "-test.run=^"+t.Name()+"$", "-test.v")
+	other.Env = append(os.Environ(), asked+"=0 "+dir)
+	other.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if said, err := other.CombinedOutput(); !errors.Is(err, syscall.EPERM) && (err != nil || !strings.Contains(string(said), "--- PASS")) {
+		t.Errorf("where /proc shows only one's own: %v\n%s", err, said)
+	}
 	d, err := serverproc.At(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +97,10 @@ func ask(t *testing.T, who string) {
 	if _, err := fmt.Sscan(who, &pid, &dir); err != nil {
 		t.Fatal(err)
 	}
+	if pid == 0 {
+		askHidden(t, dir)
+		return
+	}
 	d, err := serverproc.At(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -111,5 +122,24 @@ func ask(t *testing.T, who string) {
 	own, _ := serverproc.Find(os.Getpid())
 	if ours, err := d.Worked(own); !ours || err != nil {
 		t.Errorf("our own process: %v, %v", ours, err)
+	}
+}
+
+// askHidden asks where /proc shows only one's own processes, as under the shipped units.
+func askHidden(t *testing.T, dir string) {
+	t.Helper()
+	for _, err := range []error{syscall.Mount("proc", "/proc", "proc", 0, "hidepid=2"), syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534)} {
+		if err != nil {
+			t.Log("this machine does not let processes be hidden:", err)
+			return
+		}
+	}
+	_, err := serverproc.At(dir)
+	said, both := err.(interface{ Said() plan.Text })
+	if !both || !strings.Contains(said.Said().EN, "so whether the server in "+dir+" runs can't be told") || !strings.Contains(said.Said().JA, dir) {
+		t.Errorf("%v, want that its processes may not be seen", err)
+	}
+	if d, err := serverproc.At(t.TempDir()); err != nil || d == (serverproc.Directory{}) {
+		t.Errorf("its own: %v, %v", d, err)
 	}
 }
