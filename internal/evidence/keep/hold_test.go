@@ -301,8 +301,8 @@ func TestOneServerKeepsTheEvidence(t *testing.T) {
 	if err := second.Round(t.Context()); !errors.Is(err, ErrElsewhere) {
 		t.Fatalf("the second: %v", err)
 	}
-	if s := second.Status(); s.Elsewhere == "" || s.Trouble != "" {
-		t.Errorf("its status: %+v", s)
+	if s := second.Status(); s.Elsewhere == "" || s.Trouble != "" || len(s.Waiting) != 0 || s.OldestEnded != nil {
+		t.Errorf("its status: %+v, want nothing that waits for it", s)
 	}
 	if err := second.Adopt(t.Context(), "sato", "", "the first is lost"); err != nil {
 		t.Fatal(err)

@@ -137,6 +137,10 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 			continue
 		}
 		due, left, serr := k.look(ctx, sum)
+		if errors.Is(serr, ErrElsewhere) { // for the server that keeps it to seal, and to say what waits there
+			err = errors.Join(err, serr)
+			break
+		}
 		looked[sum.Run] = true
 		if left {
 			waits(sum)
@@ -150,12 +154,16 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		if serr != nil {
 			failed++
 		}
-		if failed > 3 || errors.Is(serr, ErrElsewhere) {
+		if failed > 3 {
 			break // the rest would say the same
 		}
 	}
-	for _, sum := range k.stick(stays, looked, all && failed == 0) {
-		waits(sum)
+	if errors.Is(err, ErrElsewhere) {
+		k.unstick()
+	} else {
+		for _, sum := range k.stick(stays, looked, all && failed == 0) {
+			waits(sum)
+		}
 	}
 	if all && !errors.Is(err, ErrElsewhere) {
 		err = errors.Join(err, k.retainIfTime(ctx, runs))

@@ -85,3 +85,10 @@ func (k *Keeper) since(ctx context.Context, runID string, s *standing) ([]journa
 }
 
 var errPutBack = errors.New("the record store does not have the newest event that was sealed: it was put back to an older state, and what was said since can't be told from what is sealed; put back its newest copy, or, where that is lost, move the folder seal aside, start again and begin a new log with `muster evidence adopt`")
+
+// unstick forgets them all: another server keeps the evidence now, and says what can't be sealed.
+func (k *Keeper) unstick() {
+	k.told.Lock()
+	defer k.told.Unlock()
+	k.stuck, k.status.RunTrouble = nil, ""
+}
