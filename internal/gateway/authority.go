@@ -121,6 +121,15 @@ type Issued struct {
 // Issue makes a certificate for a site's worker and lets it in from now on. An earlier
 // one of the same site is shut out.
 func (a *Authority) Issue(site string, valid time.Duration) (Issued, error) {
+	out, err := a.Make(site, valid)
+	if err != nil {
+		return Issued{}, err
+	}
+	return out, a.Admit(site, out)
+}
+
+// Make makes a certificate for a site's worker, which opens nothing until Admit.
+func (a *Authority) Make(site string, valid time.Duration) (Issued, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Issued{}, err
@@ -136,8 +145,12 @@ func (a *Authority) Issue(site string, valid time.Duration) (Issued, error) {
 	if out.Key, err = encodeKey(key); err != nil {
 		return Issued{}, err
 	}
-	file := a.siteFile(site)
-	return out, wholefile.Write(file, out.Certificate, 0o600)
+	return out, nil
+}
+
+// Admit lets a site's worker in with this certificate, and with no earlier one.
+func (a *Authority) Admit(site string, made Issued) error {
+	return wholefile.Write(a.siteFile(site), made.Certificate, 0o600)
 }
 
 func (a *Authority) siteFile(site string) string {
