@@ -29,7 +29,7 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 	for _, p := range f.phases {
 		if p.ID == run.Failback && len(home) > 0 {
 			out.StartedAt, out.EndedAt = moment(p.StartedAt), p.EndedAt
-			if f.started.Rules >= 3 {
+			if f.started.Rules >= 3 && !s.homeward.IsZero() {
 				out.StartedAt, out.EndedAt = moment(s.homeward), f.homeAt(s, p.EndedAt)
 			}
 		}
