@@ -18,6 +18,7 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/policy"
 	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/internal/secret"
@@ -49,6 +50,7 @@ func (e *examination) worker(ctx context.Context) {
 	} else {
 		e.add("site", title, Good, e.t("%s, a worker", "%s（ワーカー）", e.c.Site), "")
 	}
+	e.ledger()
 	e.policy()
 	e.keys(ctx)
 	e.engine(ctx, nil)
@@ -56,6 +58,19 @@ func (e *examination) worker(ctx context.Context) {
 	e.certificates(time.Now())
 	e.clock()
 	e.postgres()
+}
+
+// ledger looks at the record of effects, without which no worker starts.
+func (e *examination) ledger() {
+	title, path := e.t("effect ledger", "実行台帳"), filepath.Join(e.c.SiteDir(e.c.Site), "ledger.db")
+	switch there, err := ledger.Look(path); {
+	case err != nil:
+		e.add("ledger", title, Bad, path+": "+spoken{e.l, err}.Error(), e.t("No worker starts on a ledger that it can't open", "台帳を開けない場合、ワーカーは起動しません"))
+	case !there:
+		e.add("ledger", title, Good, e.t("%s is not there yet; the worker makes it", "%s はまだありません。ワーカーが作成します", path), "")
+	default:
+		e.add("ledger", title, Good, path, "")
+	}
 }
 
 // policy looks at what the worker refuses whatever a plan says.

@@ -100,16 +100,23 @@ func TestTheDoctorJudgesAWorkerAsAWorker(t *testing.T) {
 			t.Errorf("a worker has nothing of %s: %+v", id, k)
 		}
 	}
-	for id, want := range map[string]Result{"data": Good, "site": Good, "policy": Good, "engine_tls": Good, "keys": Odd, "engine": Bad} {
+	for id, want := range map[string]Result{"data": Good, "site": Good, "ledger": Good, "policy": Good, "engine_tls": Good, "keys": Odd, "engine": Bad} {
 		if k := found[id]; k.Result != want {
 			t.Errorf("%s: %+v, want %s", id, k, want)
 		}
 	}
 	c.Policy = filepath.Join(dir, "gone.yaml")
 	c.Temporal = config.Temporal{}
+	if err := os.MkdirAll(c.SiteDir("tokyo"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	save(t, filepath.Join(c.SiteDir("tokyo"), "ledger.db"), "no ledger")
 	found = map[string]Check{}
 	for _, k := range Examine(t.Context(), i18n.JA, c) {
 		found[k.ID] = k
+	}
+	if k := found["ledger"]; k.Result != Bad || !strings.Contains(k.Found, "破損しているか、台帳ではありません") || k.WayOut == "" {
+		t.Errorf("a damaged ledger: %+v", k)
 	}
 	if found["policy"].Result != Bad || found["engine"].Result != Bad || !strings.Contains(found["engine"].WayOut, "temporal.address") {
 		t.Errorf("without an engine and with a policy that is not there: %+v, %+v", found["policy"], found["engine"])

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
 )
 
@@ -413,15 +414,19 @@ func TestOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(junk, []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ path, want string }{
-		{file("newer.db", schema, `PRAGMA user_version = 99`), "newer muster (layout 99, this one knows 2)"},
-		{file("foreign.db", `CREATE TABLE people (name TEXT)`), "another program's database"},
-		{junk, "damaged or no ledger"},
-		{filepath.Join(dir, "no", "folder.db"), "its folder must exist"},
+	for _, c := range []struct{ path, want, looked string }{
+		{file("newer.db", schema, `PRAGMA user_version = 99`), "newer muster (layout 99, this one knows 2)", "newer muster (layout 99, this one knows 2)"},
+		{file("foreign.db", `CREATE TABLE people (name TEXT)`), "another program's database", ""},
+		{file("named.db", `PRAGMA application_id = 7`), "another program's database", "another program's database"},
+		{junk, "damaged or no ledger", "damaged or no ledger"},
+		{filepath.Join(dir, "no", "folder.db"), "its folder must exist", ""},
 	} {
 		before, _ := os.ReadFile(c.path)
 		if _, err := Open(c.path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: %v, want %q", c.path, err, c.want)
+		}
+		if there, err := Look(c.path); c.looked != "" && (!there || err == nil || !strings.Contains(err.Error(), c.looked)) || c.looked == "" && err != nil {
+			t.Errorf("a look at %s: %v, %v, want %q", c.path, there, err, c.looked)
 		}
 		if after, _ := os.ReadFile(c.path); string(after) != string(before) {
 			t.Errorf("%s was changed", c.path)
@@ -446,5 +451,43 @@ func TestALedgerIsToldFromEveryOther(t *testing.T) {
 	}
 	if other := id(filepath.Join(t.TempDir(), "ledger.db")); other == first {
 		t.Errorf("two ledgers are both %s", first)
+	}
+}
+
+// Another user's ledger, as after one run by root, is found before a worker is started; a look leaves nothing behind.
+func TestALookAtALedger(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "ledger.db")
+	if there, err := Look(path); there || err != nil {
+		t.Errorf("none: %v, %v", there, err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("a look made %v", left)
+	}
+	l, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := Look(path); !there || err != nil {
+		t.Errorf("one's own: %v, %v", there, err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can look as another user")
+	}
+	looked := make(chan error)
+	go func() { // this thread alone is nobody, and ends with the goroutine
+		runtime.LockOSThread()
+		if _, _, no := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 65534, ^uintptr(0)); no != 0 {
+			looked <- no
+			return
+		}
+		_, err := Look(path)
+		looked <- err
+	}()
+	if said := plan.SaidBy(<-looked); !strings.Contains(said.EN, "this user may not write it") || !strings.Contains(said.JA, "書き込み権限がありません") {
+		t.Errorf("as another user: %+v", said)
 	}
 }
