@@ -43,7 +43,7 @@ type Program struct {
 	PIDFile    string                       `json:"pid_file" reach:"path" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." ja:"プログラム自身が書くPIDファイル。なければ、起動したプロセスをmusterが state に記録する" default:"" example:"/run/orders.pid"`
 	Executable string                       `json:"executable" reach:"path" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." ja:"プロセスが実行しているべきファイル。スクリプトの場合はインタープリター。pid_file を使う場合は必須。それ以外は、起動時に確認したものとする" default:"" example:"/opt/orders/bin/orders"`
 	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." ja:"さらにコマンドラインに含まれるべき語。同じインタープリターのスクリプトを見分ける" default:"" example:"[orders.py]"`
-	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." ja:"musterによるプロセスの記録と、プログラムの出力を置くフォルダー。ワーカーのユーザー専用とする" default:"/var/lib/muster/processes"`
+	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints. The worker's unit has to be allowed to write it; the packages' units allow /var/lib/muster/SITE, so /var/lib/muster/SITE/processes serves there." ja:"musterによるプロセスの記録と、プログラムの出力を置くフォルダー。ワーカーのユーザー専用とする。ワーカーのユニットが書き込める場所とする。パッケージのユニットが書き込めるのは /var/lib/muster/SITE なので、/var/lib/muster/SITE/processes などを指定する" default:"/var/lib/muster/processes"`
 }
 
 // Mistake is a pid file alone, which proves nothing: its number may be anybody's by now.

@@ -324,6 +324,14 @@ func TestOneThatMayNotBeSeenIsNotGone(t *testing.T) {
 				t.Errorf("%s: %v, want that it may not be seen", uses, err)
 			}
 		}
+		s = site(t, process.Program{Argv: []string{sleep, "1000"}, State: filepath.Join(filepath.Dir(os.Args[0]), "processes")}) // root's
+		if said := fmt.Sprint(s.Ready(s.Step("process.start", with{"process": "app"}))); !strings.Contains(said, "permission denied") || !strings.Contains(said, "state に指定してください") {
+			t.Errorf("with a state folder that may not be made: %s", said)
+		}
+		s = site(t, process.Program{Argv: []string{sleep, "1000"}, State: filepath.Join(t.TempDir(), "not", "there")})
+		if out := s.Ready(s.Step("process.start", with{"process": "app"})); len(out.Problems) > 0 {
+			t.Errorf("with one that is made: %+v", out)
+		}
 		return
 	}
 	if os.Geteuid() != 0 {

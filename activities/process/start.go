@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	osexec "os/exec"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
@@ -22,7 +25,7 @@ import (
 
 // Start is the parameters of process.start.
 type Start struct {
-	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to start." ja:"起動するプログラム"`
+	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to start. Under the packages' units it ends when the worker's unit is stopped or started anew, unless a drop-in of that says KillMode=process." ja:"起動するプログラム。パッケージのユニットでは、ワーカーのユニットを停止または再起動すると、ともに終了する。動かし続けるには、ユニットのドロップインに KillMode=process を書く"`
 	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must then accept connections; empty asks only that it lives." ja:"起動後に接続を受け付けるべきTCPアドレス。空なら、動いていることだけを確かめる" default:"" example:"127.0.0.1:8080"`
 	Steady  run.Duration `json:"steady" help:"How long it must live without a break before it counts as started." ja:"起動したとみなすまでに、途切れず動き続けるべき時間" default:"1s"`
 	Within  run.Duration `json:"within" help:"How long that may take together." ja:"全体で待つ時間" default:"30s"`
@@ -70,9 +73,25 @@ var start = activities.Define("process.start", activities.Doc{
 	} else if _, err := osexec.LookPath(spec.Argv[0]); err != nil {
 		out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません：%v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
 	}
+	if dir, err := writable(spec.State); err != nil {
+		out = append(out, activities.Lacking("the notes and the output of %s can't be written to %s: %s: %v; give this site worker's user the right to it, or name with state a folder that the worker's unit may write, e.g. /var/lib/muster/SITE/processes", "%s の記録と出力を %s に書き込めません（%s：%v）。この拠点のワーカーのユーザーに書き込み権限を与えるか、ワーカーのユニットが書き込めるフォルダー（例：/var/lib/muster/SITE/processes）を state に指定してください", p.Process.Name, spec.State, dir, err))
+	}
 	_, _, err := find(p.Process)
 	return out, err
 }))
+
+// writable looks whether a folder can be written, or made in the nearest one above it that is there. dir is the one
+// that was looked at.
+func writable(path string) (dir string, err error) {
+	for dir = filepath.Clean(path); ; dir = filepath.Dir(dir) {
+		if _, err = os.Stat(dir); err == nil {
+			return dir, unix.Access(dir, unix.W_OK|unix.X_OK)
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return dir, err
+		}
+	}
+}
 
 func begin(ctx context.Context, p Start) (Started, error) {
 	t, spec := p.Process, p.Process.Spec
