@@ -130,9 +130,9 @@ func (l *Ledger) migrate() error {
 		}
 		switch {
 		case application != applicationID && (application != 0 || tables > 0):
-			return errors.New("it is another program's database: give the ledger a file of its own")
+			return foreign()
 		case version > schemaVersion:
-			return fmt.Errorf("it was written by a newer muster (layout %d, this one knows %d): run that version again", version, schemaVersion)
+			return newer(version)
 		case version < schemaVersion:
 			layout := schema
 			if version == 1 {

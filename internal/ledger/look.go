@@ -47,14 +47,22 @@ func judge(f io.Reader) error {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	case n < size, !bytes.HasPrefix(head, []byte("SQLite format 3\x00")):
-		return plan.Wrong("it is damaged or no ledger: move it aside and keep it; the worker begins a new one, and what the last one had under way has to be looked up by a person", "破損しているか、台帳ではありません。別の場所に移して保管してください。ワーカーは新しい台帳を作成しますが、以前の台帳で処理中だった作業の結果は、人が確認する必要があります")
+		return plan.Wrong("it is damaged or no ledger: keep the file as evidence, and begin with a new one only when no run is open", "破損しているか、台帳ではありません。証拠としてファイルを保管し、進行中の実施がない場合に限り、新しい台帳で始めてください")
 	}
 	id, layout := binary.BigEndian.Uint32(head[application:]), binary.BigEndian.Uint32(head[version:])
 	switch {
 	case id != applicationID && id != 0: // 0 may be one that is about to be made
-		return plan.Wrong("it is another program's database: give the ledger a file of its own", "ほかのプログラムのデータベースです。台帳には専用のファイルを使ってください")
+		return foreign()
 	case id == applicationID && layout > schemaVersion:
-		return plan.Wrong("it was written by a newer muster (layout %d, this one knows %d): run that version again", "より新しいmusterが書き込んだ台帳です（形式 %d。このmusterが対応するのは %d まで）。その版を再び使ってください", layout, schemaVersion)
+		return newer(int(layout))
 	}
 	return nil
+}
+
+func foreign() error {
+	return plan.Wrong("it is another program's database: give the ledger a file of its own", "ほかのプログラムのデータベースです。台帳には専用のファイルを使ってください")
+}
+
+func newer(layout int) error {
+	return plan.Wrong("it was written by a newer muster (layout %d, this one knows %d): run that version again", "より新しいmusterが書き込んだ台帳です（形式 %d。このmusterが対応するのは %d まで）。その版を再び使ってください", layout, schemaVersion)
 }
